@@ -1,0 +1,191 @@
+// Package environment reads the variables that the three programs share. Every
+// program reads all of them, and nothing has to be set.
+package environment
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Environment is what the programs were started with.
+type Environment struct {
+	// Public base URLs, as a browser sees them. AuthserverURL is the issuer and
+	// AcmeURL the resource identifier, byte for byte.
+	AuthserverURL BaseURL `env:"AUTHSERVER_URL" envDefault:"http://localhost:9000"`
+	AcmeURL       BaseURL `env:"ACME_URL" envDefault:"http://localhost:9001"`
+	DreamsURL     BaseURL `env:"DREAMS_URL" envDefault:"http://localhost:9002"`
+
+	// ListenAddr is where the program listens; empty: at its own public URL.
+	ListenAddr Address `env:"LISTEN_ADDR"`
+
+	// Where the other programs dial a program whose public URL they cannot
+	// reach; empty: the public URL. Only the connection changes.
+	AuthserverBackchannelURL BaseURL `env:"AUTHSERVER_BACKCHANNEL_URL"`
+	AcmeBackchannelURL       BaseURL `env:"ACME_BACKCHANNEL_URL"`
+	DreamsBackchannelURL     BaseURL `env:"DREAMS_BACKCHANNEL_URL"`
+
+	DataDir string `env:"DATA_DIR" envDefault:"./data"`
+
+	AccessTokenTTL       Duration `env:"ACCESS_TOKEN_TTL" envDefault:"1h"`
+	RefreshTokenTTL      Duration `env:"REFRESH_TOKEN_TTL" envDefault:"8760h"`
+	AuthorizationCodeTTL Duration `env:"AUTHORIZATION_CODE_TTL" envDefault:"60s"`
+	DeviceCodeTTL        Duration `env:"DEVICE_CODE_TTL" envDefault:"10m"`
+	DevicePollInterval   Duration `env:"DEVICE_POLL_INTERVAL" envDefault:"5s"`
+
+	LegacyGrants     Switch `env:"LEGACY_GRANTS" envDefault:"on"`
+	AllowPrivateURIs Switch `env:"ALLOW_PRIVATE_URIS" envDefault:"off"`
+	AllowDemoSecrets Switch `env:"ALLOW_DEMO_SECRETS" envDefault:"off"`
+	Wiretap          Switch `env:"WIRETAP" envDefault:"on"`
+
+	RegistrationToken string     `env:"REGISTRATION_TOKEN"`
+	SMTPURL           SMTPServer `env:"SMTP_URL"`
+}
+
+// Parse reads the variables. Its error is one line that names the variable, the
+// value and what was expected.
+func Parse(variables map[string]string) (Environment, error) {
+	given := make(map[string]string, len(variables))
+	for name, value := range variables {
+		if value != "" { // a variable set to nothing is one that is not set
+			given[name] = value
+		}
+	}
+	var e Environment
+	err := env.ParseWithOptions(&e, env.Options{Environment: given})
+	var several env.AggregateError
+	if errors.As(err, &several) {
+		err = several.Errors[0]
+	}
+	var parse env.ParseError
+	if errors.As(err, &parse) {
+		field, _ := reflect.TypeFor[Environment]().FieldByName(parse.Name)
+		name := field.Tag.Get("env")
+		return e, fmt.Errorf("%s=%q cannot be used: %w", name, given[name], parse.Err)
+	}
+	return e, err
+}
+
+// BaseURL is the address of a program: scheme, host and port, no trailing slash.
+type BaseURL string
+
+func (u *BaseURL) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") ||
+		parsed.Path != "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil ||
+		string(text) != parsed.Scheme+"://"+parsed.Host || parsed.Hostname() == "" || !validPort(parsed.Port()) {
+		return errors.New("expected http://host or https://host, with a port where needed, without a path or a trailing slash")
+	}
+	*u = BaseURL(text)
+	return nil
+}
+
+func validPort(port string) bool {
+	if port == "" {
+		return true
+	}
+	_, err := netip.ParseAddrPort("127.0.0.1:" + port)
+	return err == nil && port != "0"
+}
+
+func (u BaseURL) String() string { return string(u) }
+
+// Secure tells whether browsers reach the program by TLS.
+func (u BaseURL) Secure() bool { return strings.HasPrefix(string(u), "https://") }
+
+// Host is the host with its port as the URL has it: "localhost:9000".
+func (u BaseURL) Host() string {
+	_, host, _ := strings.Cut(string(u), "://")
+	return host
+}
+
+// Address is the host and port to dial or to listen on, the scheme's own port
+// where the URL has none.
+func (u BaseURL) Address() string {
+	if _, _, err := net.SplitHostPort(u.Host()); err == nil {
+		return u.Host()
+	}
+	if u.Secure() {
+		return net.JoinHostPort(strings.Trim(u.Host(), "[]"), "443")
+	}
+	return net.JoinHostPort(strings.Trim(u.Host(), "[]"), "80")
+}
+
+// Loopback tells whether only this computer can reach the URL.
+func (u BaseURL) Loopback() bool {
+	host, _, _ := net.SplitHostPort(u.Address())
+	return LoopbackHost(host)
+}
+
+// LoopbackHost tells whether a host name or address means this computer:
+// RFC 6761 §6.3 reserves localhost and every name below it.
+func LoopbackHost(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// Address is a host and port to listen on; the host may be empty.
+type Address string
+
+func (a *Address) UnmarshalText(text []byte) error {
+	_, port, err := net.SplitHostPort(string(text))
+	if err != nil || port == "" || !validPort(port) {
+		return errors.New("expected host:port or :port, such as :9000")
+	}
+	*a = Address(text)
+	return nil
+}
+
+// Duration is a time span of more than nothing.
+type Duration time.Duration
+
+func (d *Duration) UnmarshalText(text []byte) error {
+	span, err := time.ParseDuration(string(text))
+	if err != nil || span <= 0 {
+		return errors.New("expected a Go duration of more than nothing, such as 90s, 15m or 1h")
+	}
+	*d = Duration(span)
+	return nil
+}
+
+// Value is the span as the standard library has it.
+func (d Duration) Value() time.Duration { return time.Duration(d) }
+
+// Switch is on or off.
+type Switch bool
+
+func (s *Switch) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "on":
+		*s = true
+	case "off":
+		*s = false
+	default:
+		return errors.New("expected on or off")
+	}
+	return nil
+}
+
+// SMTPServer is the host and port that mail is handed to; empty: none.
+type SMTPServer string
+
+func (s *SMTPServer) UnmarshalText(text []byte) error {
+	address, found := strings.CutPrefix(string(text), "smtp://")
+	host, port, err := net.SplitHostPort(strings.TrimSuffix(address, "/"))
+	if !found || err != nil || host == "" || port == "" || !validPort(port) {
+		return errors.New("expected smtp://host:port")
+	}
+	*s = SMTPServer(net.JoinHostPort(host, port))
+	return nil
+}

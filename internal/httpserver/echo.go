@@ -1,0 +1,187 @@
+package httpserver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/internal/environment"
+)
+
+// Settings is what the programs' servers differ in.
+type Settings struct {
+	Name      string // "authserver", "acme", "dreams"
+	PublicURL environment.BaseURL
+	Log       *slog.Logger
+	Ready     func(context.Context) error // the database answers
+
+	// Error answers a request that failed: a page, a problem document, an OAuth
+	// error, whatever the path calls for. The header is not yet written.
+	Error func(c echo.Context, err error)
+
+	// CrossOrigin tells which paths other sites may post to: protocol endpoints,
+	// which no cookie opens.
+	CrossOrigin func(path string) bool
+
+	// ConnectTo lists origins, besides our own, that scripts of a path may call.
+	ConnectTo func(path string) []string
+}
+
+// maxBody is the largest request body that any program reads.
+const maxBody = 1 << 20
+
+// New returns the Echo that the programs put their routes on. What a browser
+// must be told stands on every answer, errors included.
+func New(s Settings) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect() // X-Forwarded-For is anybody's word
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if c.Response().Committed {
+			return
+		}
+		s.Error(c, err)
+	}
+	e.Pre(s.accessLog, s.recover, s.securityHeaders, s.refuseMalformed, s.publicHost, s.crossOrigin)
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", func(c echo.Context) error {
+		if err := s.Ready(c.Request().Context()); err != nil {
+			s.Log.Warn("not ready", "error", err)
+			return c.String(http.StatusServiceUnavailable, "the database does not answer\n")
+		}
+		return c.String(http.StatusOK, "ok\n")
+	})
+	return e
+}
+
+// accessLog leaves out the query: codes and states travel there.
+func (s Settings) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !s.Log.Enabled(c.Request().Context(), slog.LevelDebug) {
+			return next(c)
+		}
+		start := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		r := c.Request()
+		s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", c.Response().Status, "took", time.Since(start))
+		return nil
+	}
+}
+
+func (s Settings) recover(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				s.Log.Error("panic", "path", c.Request().URL.Path, "panic", p, "stack", string(debug.Stack()))
+				err = fmt.Errorf("panic: %v", p)
+			} else if p != nil {
+				panic(p)
+			}
+		}()
+		return next(c)
+	}
+}
+
+// securityHeaders are RFC 9700 §4.16 (clickjacking), §4.2.4 (referrer) and the
+// usual ones. Everything is forbidden first and our own origin let in after.
+func (s Settings) securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		connect := "'self'"
+		if s.ConnectTo != nil {
+			connect = strings.Join(append([]string{"'self'"}, s.ConnectTo(c.Request().URL.Path)...), " ")
+		}
+		h.Set("Content-Security-Policy", contentSecurityPolicy(connect, "'self'"))
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("X-Content-Type-Options", "nosniff")
+		// Not no-referrer: that would turn a form's Origin into "null".
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if s.PublicURL.Secure() {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		return next(c)
+	}
+}
+
+func contentSecurityPolicy(connect, formAction string) string {
+	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src " + connect +
+		"; form-action " + formAction + "; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// AllowFormAction lets a page's form end at another origin: a browser applies
+// form-action to the redirect that answers a POST as well. origin must come
+// from a redirect URI that was checked.
+func AllowFormAction(c echo.Context, origin string) {
+	c.Response().Header().Set("Content-Security-Policy", contentSecurityPolicy("'self'", "'self' "+origin))
+}
+
+// refuseMalformed answers what no handler could read: a query that does not
+// decode would otherwise lose parameters silently, and a body in an encoding
+// that nobody asked for may be a bomb.
+func (s Settings) refuseMalformed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, "the query is not application/x-www-form-urlencoded: "+err.Error())
+		}
+		if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+			return echo.NewHTTPError(http.StatusUnsupportedMediaType, "send the body without Content-Encoding")
+		}
+		if r.ContentLength > maxBody {
+			return echo.NewHTTPError(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+		}
+		if r.Body != nil {
+			r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		}
+		return next(c)
+	}
+}
+
+// publicHost leads a page that was asked for under another name of this
+// computer to the public one, so that no flow loses its cookie half-way.
+func (s Settings) publicHost(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Host == s.PublicURL.Host() || (r.Method != http.MethodGet && r.Method != http.MethodHead) ||
+			!strings.Contains(r.Header.Get("Accept"), "text/html") {
+			return next(c)
+		}
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if !environment.LoopbackHost(strings.Trim(host, "[]")) || !s.PublicURL.Loopback() {
+			return next(c)
+		}
+		return c.Redirect(http.StatusSeeOther, s.PublicURL.String()+r.URL.RequestURI())
+	}
+}
+
+// crossOrigin refuses a form that another site sent. The standard library's
+// check reads Sec-Fetch-Site and Origin; what sends neither is no browser.
+func (s Settings) crossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(s.PublicURL.String()); err != nil {
+		panic(err) // the environment checked the URL
+	}
+	return func(c echo.Context) error {
+		if s.CrossOrigin == nil || !s.CrossOrigin(c.Request().URL.Path) {
+			if err := protection.Check(c.Request()); err != nil {
+				return echo.NewHTTPError(http.StatusForbidden, "this form was sent from another site")
+			}
+		}
+		return next(c)
+	}
+}

@@ -1,0 +1,140 @@
+// Package program is the main function of the three programs: environment,
+// listener, server, graceful stop.
+package program
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"example.com/acme-dreams/internal/backchannel"
+	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/httpserver"
+)
+
+// Config is what a server is composed from. Time and randomness are fields, so
+// that tests and recorded transcripts are exact.
+type Config struct {
+	Env    environment.Environment
+	Log    *slog.Logger
+	Now    func() time.Time
+	Random io.Reader
+	Checks check.Runner
+	// Back makes the connections to the other programs.
+	Back http.RoundTripper
+}
+
+// Server is one of the three programs, composed.
+type Server interface {
+	http.Handler
+	// Work does what happens between requests until ctx ends.
+	Work(ctx context.Context)
+	Close() error
+}
+
+// Configure is the Config of a program that runs for real.
+func Configure(env environment.Environment, log *slog.Logger) Config {
+	return Config{Env: env, Log: log, Now: time.Now, Random: rand.Reader, Back: backchannel.Transport(env)}
+}
+
+// Main runs a program and returns its exit status: 0 after a graceful stop, 1
+// when it failed, 2 when it was started with something that cannot be used.
+// "healthcheck" as the only argument asks the running program whether it is
+// ready, for containers, which have no curl.
+func Main(name string, public func(environment.Environment) environment.BaseURL, compose func(context.Context, Config) (Server, error)) int {
+	env, err := environment.Parse(variables())
+	if err != nil {
+		return fail(name, 2, err)
+	}
+	address := string(env.ListenAddr)
+	if address == "" {
+		address = public(env).Address()
+	}
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == "healthcheck":
+		if err := healthcheck(address); err != nil {
+			return fail(name, 1, err)
+		}
+		return 0
+	case len(os.Args) > 1:
+		return fail(name, 2, fmt.Errorf("argument %q is not known: expected none, or healthcheck", os.Args[1]))
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("program", name)
+	// Listening comes first: a taken port is told before a database is touched.
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fail(name, 1, fmt.Errorf("cannot listen on %s: %w", address, err))
+	}
+	server, err := compose(ctx, Configure(env, log))
+	if err != nil {
+		_ = listener.Close()
+		var unusable Unusable
+		if errors.As(err, &unusable) {
+			return fail(name, 2, err)
+		}
+		return fail(name, 1, err)
+	}
+	go server.Work(ctx)
+	fmt.Printf("%-10s %s  (listening on %s, data in %s)\n", name, public(env), listener.Addr(), env.DataDir)
+	err = httpserver.Run(ctx, listener, server, log)
+	if err := errors.Join(err, server.Close()); err != nil {
+		return fail(name, 1, err)
+	}
+	return 0
+}
+
+// Unusable is a setting that the environment allows and the data does not.
+type Unusable struct{ Variable, Value, Expected string }
+
+func (u Unusable) Error() string {
+	return fmt.Sprintf("%s=%q cannot be used: %s", u.Variable, u.Value, u.Expected)
+}
+
+func fail(name string, status int, err error) int {
+	line := strings.ReplaceAll(err.Error(), "\n", "; ")
+	fmt.Fprintf(os.Stderr, "%s: %s\n", name, line)
+	return status
+}
+
+func variables() map[string]string {
+	all := map[string]string{}
+	for _, v := range os.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		all[name] = value
+	}
+	return all
+}
+
+func healthcheck(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if host == "" || net.ParseIP(host).IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	client := http.Client{Timeout: 2 * time.Second}
+	resp, err := client.Get("http://" + net.JoinHostPort(host, port) + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", resp.Status)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+// Package sqlite opens a database file as the three programs want it: one
+// writer whose commits are on disk before anybody is answered, many readers
+// who never wait for it, and migrations that run at the start.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// DB is an open database.
+type DB struct {
+	readers    *sql.DB
+	writer     *sql.DB
+	statements sync.Map // SQL text to *sql.Stmt of readers
+	jobs       chan *job
+	closing    chan struct{}
+	done       chan struct{}
+	closeOnce  sync.Once
+}
+
+// Open opens the file, creates it and its folder where missing, and brings its
+// schema up to date. A file whose schema is newer than the program is refused.
+func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	writer, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	if err := migrate(ctx, writer, migrations); err != nil {
+		_ = writer.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	readers, err := sql.Open("sqlite", dsn(path, "_pragma=query_only(1)"))
+	if err != nil {
+		_ = writer.Close()
+		return nil, err
+	}
+	connections := max(4, runtime.NumCPU())
+	readers.SetMaxOpenConns(connections)
+	readers.SetMaxIdleConns(connections)
+	db := &DB{
+		readers: readers, writer: writer,
+		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	go db.write()
+	return db, nil
+}
+
+// dsn puts the pragmas where every connection of a pool gets them: one that is
+// opened later would miss a PRAGMA that was executed once. synchronous=FULL
+// makes a commit wait for the disk: what was answered is not lost.
+func dsn(path, extra string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + extra
+}
+
+func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations)
+	if err != nil {
+		return err
+	}
+	current, newest, err := provider.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if current > newest {
+		return fmt.Errorf("the database has schema version %d, this program knows up to %d: use the newer program", current, newest)
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// Close waits for the writes that were accepted and closes the database.
+func (db *DB) Close() error {
+	db.closeOnce.Do(func() { close(db.closing) })
+	<-db.done
+	return errors.Join(db.readers.Close(), db.writer.Close())
+}
+
+// Ping tells whether the database still answers.
+func (db *DB) Ping(ctx context.Context) error {
+	var one int
+	return db.QueryRow(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&one)
+}
+
+// Query reads rows. Statements are prepared once per connection and kept.
+func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	statement, err := db.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryContext(ctx, args...)
+}
+
+// QueryRow reads one row; a missing one is sql.ErrNoRows at Scan.
+func (db *DB) QueryRow(ctx context.Context, query string, args ...any) Row {
+	statement, err := db.statement(ctx, query)
+	if err != nil {
+		return Row{err: err}
+	}
+	return Row{row: statement.QueryRowContext(ctx, args...)}
+}
+
+func (db *DB) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if statement, ok := db.statements.Load(query); ok {
+		return statement.(*sql.Stmt), nil
+	}
+	statement, err := db.readers.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if kept, loaded := db.statements.LoadOrStore(query, statement); loaded {
+		_ = statement.Close()
+		return kept.(*sql.Stmt), nil
+	}
+	return statement, nil
+}
+
+// Row is the one row of a query, or why there is none.
+type Row struct {
+	row *sql.Row
+	err error
+}
+
+func (r Row) Scan(into ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.row.Scan(into...)
+}
+
+// Unavailable tells whether an error means that the database cannot work at
+// the moment (locked by somebody else, disk full or failing): the answer is a
+// 503 that may be tried again, not a fault of the request.
+func Unavailable(err error) bool {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return errors.Is(err, ErrClosed)
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+		sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return true
+	}
+	return false
+}
+
+// Duplicate tells whether a row could not be written because its key is taken.
+func Duplicate(err error) bool {
+	var e *driver.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+}

@@ -1,0 +1,96 @@
+package oauth
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AuthorizationRequest is what a client sends the browser to /authorize with.
+// RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1.
+type AuthorizationRequest struct {
+	ClientID            string
+	RedirectURI         string
+	ResponseType        string
+	ResponseMode        string
+	Scope               Scope
+	State               string
+	Nonce               string
+	CodeChallenge       CodeChallenge
+	CodeChallengeMethod string
+	Prompt              []string
+	MaxAge              string // seconds, as sent
+	LoginHint           string
+
+	// Sent is everything that was sent, for the rules about form.
+	Sent Parameters
+}
+
+// ParseAuthorizationRequest reads the parameters; unknown ones are ignored
+// (RFC 6749 §3.1). It judges nothing.
+func ParseAuthorizationRequest(p Parameters) AuthorizationRequest {
+	return AuthorizationRequest{
+		ClientID:            p.Get("client_id"),
+		RedirectURI:         p.Get("redirect_uri"),
+		ResponseType:        p.Get("response_type"),
+		ResponseMode:        p.Get("response_mode"),
+		Scope:               ParseScope(p.Get("scope")),
+		State:               p.Get("state"),
+		Nonce:               p.Get("nonce"),
+		CodeChallenge:       CodeChallenge(p.Get("code_challenge")),
+		CodeChallengeMethod: p.Get("code_challenge_method"),
+		Prompt:              strings.Fields(p.Get("prompt")),
+		MaxAge:              p.Get("max_age"),
+		LoginHint:           p.Get("login_hint"),
+		Sent:                p,
+	}
+}
+
+// Asks tells whether prompt has a value. OIDC Core §3.1.2.1.
+func (r AuthorizationRequest) Asks(prompt string) bool { return slices.Contains(r.Prompt, prompt) }
+
+// Fresh tells whether a login at authTime is new enough for a request that came
+// at started. OIDC Core §3.1.2.1: prompt=login "SHOULD prompt the End-User for
+// reauthentication"; max_age "Specifies the allowable elapsed time in seconds
+// since the last time the End-User was actively authenticated".
+func (r AuthorizationRequest) Fresh(authTime, started, now time.Time) bool {
+	if r.Asks("login") && authTime.Before(started) {
+		return false
+	}
+	if maxAge, err := strconv.Atoi(r.MaxAge); r.MaxAge != "" && err == nil {
+		// A login that this request itself asked for is fresh however long the
+		// person then thinks about the consent page.
+		return !authTime.Before(started) || now.Sub(authTime) <= time.Duration(maxAge)*time.Second
+	}
+	return true
+}
+
+// maxState is how much a client may make us carry for it.
+const maxState = 2048
+
+// StateAcceptable tells whether state can be sent back: visible characters and
+// spaces (VSCHAR, RFC 6749 Appendix A.5), not more than 2,048 of them.
+func (r AuthorizationRequest) StateAcceptable() bool {
+	if len(r.State) > maxState {
+		return false
+	}
+	for i := range len(r.State) {
+		if r.State[i] < 0x20 || r.State[i] > 0x7E {
+			return false
+		}
+	}
+	return true
+}
+
+// InFragment tells whether the answer belongs into the fragment: where a token
+// was asked for, errors too, so that nothing of it reaches a server's log.
+// OAuth 2.0 Multiple Response Type Encoding Practices §3 and §5.
+func (r AuthorizationRequest) InFragment() bool {
+	for _, t := range strings.Fields(r.ResponseType) {
+		if t == "token" || t == "id_token" {
+			return true
+		}
+	}
+	return false
+}

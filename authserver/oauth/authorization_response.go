@@ -1,0 +1,46 @@
+package oauth
+
+import (
+	"net/url"
+	"strings"
+)
+
+// AuthorizationResponse is what the browser carries back to the client: a code,
+// or an error. RFC 6749 §4.1.2, §4.1.2.1; iss is RFC 9207 §2.
+type AuthorizationResponse struct {
+	Code   string
+	Error  *Error
+	State  string
+	Issuer string
+}
+
+// Location is the registered redirect URI with the answer behind it.
+//
+// RFC 6749 §3.1.2: "The endpoint URI MAY include an "application/
+// x-www-form-urlencoded" formatted query component, which MUST be retained when
+// adding additional query parameters." So we append and re-encode nothing.
+func (r AuthorizationResponse) Location(redirectURI string, inFragment bool) string {
+	var answer strings.Builder
+	add := func(name, value string) {
+		if value != "" {
+			if answer.Len() > 0 {
+				answer.WriteByte('&')
+			}
+			answer.WriteString(name + "=" + url.QueryEscape(value))
+		}
+	}
+	add("code", r.Code)
+	if r.Error != nil {
+		add("error", r.Error.Code)
+		add("error_description", r.Error.Description)
+	}
+	add("state", r.State)
+	add("iss", r.Issuer)
+	separator := "?"
+	if inFragment {
+		separator = "#"
+	} else if strings.Contains(redirectURI, "?") {
+		separator = "&"
+	}
+	return redirectURI + separator + answer.String()
+}

@@ -1,0 +1,78 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"slices"
+	"time"
+)
+
+// The values of grant_type, and of grant_types in client metadata. RFC 7591 §2.
+const (
+	AuthorizationCodeGrant = "authorization_code"
+	RefreshTokenGrant      = "refresh_token"
+	ClientCredentialsGrant = "client_credentials"
+	ImplicitGrant          = "implicit"
+)
+
+// The ways in which a client authenticates. RFC 7591 §2.
+const (
+	ClientSecretBasic = "client_secret_basic"
+	ClientSecretPost  = "client_secret_post"
+	PrivateKeyJWT     = "private_key_jwt"
+	NoAuthentication  = "none"
+)
+
+// Client is a registered application. RFC 6749 §2, RFC 7591 §2. It does not
+// change once it is in use: the store hands out a new one after an edit.
+type Client struct {
+	ID           string
+	SecretHash   []byte // SHA-256; nil for a client without a secret
+	Name         string
+	Kind         string // web, browser, native, device, machine, resource_server
+	AuthMethods  []string
+	GrantTypes   []string
+	Scope        Scope
+	RedirectURIs []string
+	Resource     string // of a resource server: its identifier, the aud of its tokens
+
+	RequirePKCE bool
+	FirstParty  bool // asked for consent only with prompt=consent
+	AlwaysAsk   bool // never a silent consent (RFC 8252 §8.6)
+	Disabled    bool
+
+	Purpose, Developer, Homepage string
+	Verified                     bool
+	Since                        time.Time
+	Reasons                      map[string]string // why the client wants a permission
+}
+
+// Public tells whether the client cannot keep a secret. RFC 6749 §2.1.
+func (c *Client) Public() bool { return slices.Contains(c.AuthMethods, NoAuthentication) }
+
+// MayUse tells whether the client is registered for a grant type.
+func (c *Client) MayUse(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
+
+// PKCERequired tells whether the client must send a code challenge: a public
+// one always (RFC 9700 §2.1.1), a confidential one where it is registered so.
+func (c *Client) PKCERequired() bool { return c.Public() || c.RequirePKCE }
+
+// HashSecret is how a client secret is stored. The server makes the secrets,
+// from 128 random bits and more: there is no dictionary to try, so a fast hash
+// is as good as a slow one, and a slow one at the token endpoint would let
+// anybody keep the server busy. Passwords, which people choose, get Argon2id.
+func HashSecret(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+// SecretMatches compares in constant time. It takes as long for a client that
+// is unknown (nil) or has no secret.
+func (c *Client) SecretMatches(secret string) bool {
+	stored := make([]byte, sha256.Size)
+	if c != nil && len(c.SecretHash) == sha256.Size {
+		stored = c.SecretHash
+	}
+	same := subtle.ConstantTimeCompare(stored, HashSecret(secret)) == 1
+	return same && c != nil && c.SecretHash != nil
+}

@@ -1,0 +1,80 @@
+package oauth
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Error is a refusal in the words of the specifications. It holds what the
+// client may read and nothing else; any other error is ours, is logged, and
+// leaves as server_error.
+type Error struct {
+	Code        string
+	Description string // RFC 6749 §5.2 allows %x20-21 / %x23-5B / %x5D-7E
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Description }
+
+// The error codes that we answer with.
+const (
+	InvalidRequest          = "invalid_request"           // RFC 6749 §4.1.2.1, §5.2
+	InvalidClient           = "invalid_client"            // RFC 6749 §5.2
+	InvalidGrant            = "invalid_grant"             // RFC 6749 §5.2
+	UnauthorizedClient      = "unauthorized_client"       // RFC 6749 §4.1.2.1, §5.2
+	UnsupportedGrantType    = "unsupported_grant_type"    // RFC 6749 §5.2
+	UnsupportedResponseType = "unsupported_response_type" // RFC 6749 §4.1.2.1
+	InvalidScope            = "invalid_scope"             // RFC 6749 §4.1.2.1, §5.2
+	AccessDenied            = "access_denied"             // RFC 6749 §4.1.2.1
+	ServerError             = "server_error"              // RFC 6749 §4.1.2.1
+	TemporarilyUnavailable  = "temporarily_unavailable"   // RFC 6749 §4.1.2.1
+	LoginRequired           = "login_required"            // OIDC Core §3.1.2.6
+	ConsentRequired         = "consent_required"          // OIDC Core §3.1.2.6
+	RequestNotSupported     = "request_not_supported"     // OIDC Core §3.1.2.6
+	RequestURINotSupported  = "request_uri_not_supported" // OIDC Core §3.1.2.6
+	InvalidToken            = "invalid_token"             // RFC 6750 §3.1
+	InsufficientScope       = "insufficient_scope"        // RFC 6750 §3.1
+)
+
+// Refuse makes a refusal. What comes from strangers goes in by %q: quotes,
+// line breaks and control characters leave as characters that RFC 6749 §5.2
+// allows in a description.
+func Refuse(code, format string, args ...any) *Error {
+	return &Error{Code: code, Description: printable(fmt.Sprintf(format, args...))}
+}
+
+// printable replaces what an error_description must not contain.
+func printable(s string) string {
+	out := []byte(s)
+	kept := out[:0]
+	for _, r := range s {
+		switch {
+		case r == '"':
+			kept = append(kept, '\'')
+		case r == '\\':
+			kept = append(kept, '/')
+		case r >= 0x20 && r <= 0x7E:
+			kept = append(kept, byte(r))
+		default:
+			kept = append(kept, '?')
+		}
+	}
+	return string(kept)
+}
+
+// Status is the HTTP status of a refusal at an endpoint that answers JSON.
+//
+// RFC 6749 §5.2: "The authorization server responds with an HTTP 400 (Bad
+// Request) status code (unless specified otherwise)".
+func (e *Error) Status() int {
+	switch e.Code {
+	case InvalidClient, InvalidToken:
+		return http.StatusUnauthorized
+	case InsufficientScope:
+		return http.StatusForbidden
+	case ServerError:
+		return http.StatusInternalServerError
+	case TemporarilyUnavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}

@@ -40,6 +40,7 @@ type Client struct {
 	Scopes                   []string `json:"scopes"`
 	RedirectURIs             []string `json:"redirect_uris,omitempty"` // with {ACME_URL} and {DREAMS_URL}, expanded at every start
 	RequirePKCE              bool     `json:"require_pkce,omitempty"`
+	Resource                 string   `json:"resource,omitempty"`    // of a resource server: its identifier
 	FirstParty               bool     `json:"first_party,omitempty"` // consent is asked only with prompt=consent
 	AlwaysAsk                bool     `json:"always_ask,omitempty"`  // consent is never silent (RFC 8252 §8.6)
 	Purpose                  string   `json:"purpose,omitempty"`     // in the client's own voice

@@ -13,6 +13,12 @@ type Check[In any] struct {
 	Verify       func(In) error
 }
 
+// New writes a check as one line of a list: its name, whose rule it is, and the
+// function that judges.
+func New[In any](name, source string, verify func(In) error) Check[In] {
+	return Check[In]{Name: name, Source: source, Verify: verify}
+}
+
 // Runner walks lists of checks.
 type Runner struct {
 	// Observe is told of every check that ran, passed or not; nil in a bare server.

@@ -1,0 +1,66 @@
+// Package grant holds the grant types, a file each. A grant holds only what is
+// its own: who the client is and what becomes of the answer are steps of the
+// token endpoint, which all grants share.
+package grant
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"time"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/check"
+)
+
+// Type is a grant type: it turns a token request of an authenticated client
+// into what may be issued, or refuses it with an *oauth.Error.
+type Type interface {
+	Authorize(ctx context.Context, client *oauth.Client, req oauth.TokenRequest) (Issue, error)
+}
+
+// Issue is what a grant allows the token endpoint to issue. Whatever had to be
+// remembered for it is on disk already.
+type Issue struct {
+	Client       *oauth.Client
+	User         *oauth.User // nil: the client acts for itself
+	Scope        oauth.Scope
+	RefreshToken string // empty: none
+
+	GrantID  string    // empty: no grant to revoke, the client acts for itself
+	Nonce    string    // for the ID token
+	AuthTime time.Time // for the ID token
+	NotAfter time.Time // the person's consent ends then; zero: it does not
+}
+
+// Clock and dice of a grant; fields, so that tests are exact.
+type Environment struct {
+	Now    func() time.Time
+	Random io.Reader
+	Checks check.Runner
+}
+
+// Opaque makes a code or token that nobody can guess: 256 bits. RFC 6749
+// §10.10 asks for a probability of guessing of at most 2^-128.
+func (e Environment) Opaque(prefix string) string { return Opaque(e.Random, prefix) }
+
+// Rules lists the checks of all grants, for the index.
+func Rules() []check.Rule {
+	var all []check.Rule
+	all = append(all, check.Rules("authorization code", redemptionChecks)...)
+	all = append(all, check.Rules("refresh token", refreshChecks)...)
+	all = append(all, check.Rules("client credentials", clientCredentialsChecks)...)
+	return all
+}
+
+// Opaque makes an unguessable value of 256 bits from a source of randomness.
+func Opaque(random io.Reader, prefix string) string {
+	if random == nil {
+		random = rand.Reader
+	}
+	var b [32]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		panic(err) // without randomness nothing here is safe: better no answer
+	}
+	return prefix + encode(b[:])
+}

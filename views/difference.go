@@ -123,3 +123,10 @@ func visibleOrNothing(s string) string {
 	}
 	return visible(s)
 }
+
+func onlyOrMissing(rest string) string {
+	if rest == "" {
+		return "missing here"
+	}
+	return "only here"
+}

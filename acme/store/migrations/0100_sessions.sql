@@ -1,0 +1,8 @@
+-- +goose Up
+CREATE TABLE sessions (
+  id         TEXT PRIMARY KEY,   -- SHA-256 of the cookie's value, base64url: who reads this file cannot use it
+  data       BLOB NOT NULL,      -- who is signed in and which sign-ins have begun, as package scs encodes it
+  expires_at INTEGER NOT NULL    -- Unix seconds; after it the session is no longer found
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sessions_expire ON sessions (expires_at);

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"example.com/acme-dreams/internal/sqlite"
+)
+
+// Sessions keeps the website's sessions for package scs (scs.CtxStore). The
+// cookie's value is a secret that signs somebody in, so only its hash is
+// stored. It has 256 random bits: a plain SHA-256 cannot be guessed backwards,
+// and a password hash would cost every page view its price.
+type Sessions struct {
+	db  *sqlite.DB
+	now func() time.Time
+}
+
+// NewSessions keeps sessions in db.
+func NewSessions(db *sqlite.DB, now func() time.Time) *Sessions {
+	return &Sessions{db: db, now: now}
+}
+
+func sessionID(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// FindCtx returns the session of a cookie; an expired one is not found.
+func (s *Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	var data []byte
+	err := s.db.QueryRow(ctx, `SELECT data FROM sessions WHERE id = ? AND expires_at > ?`,
+		sessionID(token), s.now().Unix()).Scan(&data)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, false, nil
+	}
+	return data, err == nil, err
+}
+
+// CommitCtx writes a session; it is on disk when CommitCtx returns.
+func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, data, expires_at) VALUES (?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at`,
+			sessionID(token), data, expiry.Unix())
+		return err
+	})
+}
+
+// DeleteCtx ends a session; one that is not there has ended already.
+func (s *Sessions) DeleteCtx(ctx context.Context, token string) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE id = ?`, sessionID(token))
+		return err
+	})
+}
+
+// DeleteExpired forgets the sessions that are over.
+func (s *Sessions) DeleteExpired(ctx context.Context) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= ?`, s.now().Unix())
+		return err
+	})
+}
+
+// Find, Commit and Delete are what scs asks of a store that knows no contexts;
+// it calls those above.
+
+func (s *Sessions) Find(token string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), token)
+}
+
+func (s *Sessions) Commit(token string, data []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), token, data, expiry)
+}
+
+func (s *Sessions) Delete(token string) error {
+	return s.DeleteCtx(context.Background(), token)
+}

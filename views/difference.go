@@ -49,7 +49,10 @@ func commonSuffix(a, b []rune) int {
 
 func differenceSentence(registered, received string, same int) string {
 	if registered == received {
-		return "The two are the same, character by character."
+		return "The two are the same, character by character"
+	}
+	if received == "" {
+		return "Nothing was received"
 	}
 	length := utf8.RuneCountInString(received)
 	where := fmt.Sprintf("Differs at character %d of %d", same+1, length)
@@ -83,11 +86,11 @@ func differenceInWords(registered, received string) string {
 	}
 	switch {
 	case a.Scheme != b.Scheme:
-		return fmt.Sprintf("%s instead of %s", orNone(b.Scheme), orNone(a.Scheme))
+		return insteadOf("scheme", b.Scheme, a.Scheme)
 	case a.Hostname() != b.Hostname():
-		return fmt.Sprintf("host %s instead of %s", orNone(b.Hostname()), orNone(a.Hostname()))
+		return insteadOf("host", b.Hostname(), a.Hostname())
 	case a.Port() != b.Port():
-		return fmt.Sprintf("port %s instead of %s", orNone(b.Port()), orNone(a.Port()))
+		return insteadOf("port", b.Port(), a.Port())
 	case a.Path != b.Path:
 		return "another path"
 	case a.RawQuery != b.RawQuery:
@@ -96,11 +99,14 @@ func differenceInWords(registered, received string) string {
 	return ""
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
+func insteadOf(part, received, registered string) string {
+	switch {
+	case received == "":
+		return fmt.Sprintf("%s %s is missing", part, visible(registered))
+	case registered == "":
+		return fmt.Sprintf("%s %s is too much", part, visible(received))
 	}
-	return visible(s)
+	return fmt.Sprintf("%s %s instead of %s", part, visible(received), visible(registered))
 }
 
 // visible writes out what a reader could not see or could be fooled by: control

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"example.com/acme-dreams/authserver/grant"
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/sqlite"
+)
+
+// ErrConsentEnded tells that the consent which a code was to rest on has ended
+// in the meantime, or the account was locked.
+var ErrConsentEnded = errors.New("store: the consent has ended")
+
+// NewAuthorizationCode is a code to store, as its hash, with its grant.
+type NewAuthorizationCode struct {
+	Code          string
+	Grant         oauth.Grant
+	RedirectURI   string
+	CodeChallenge oauth.CodeChallenge
+	ExpiresAt     time.Time
+}
+
+// IssueAuthorizationCode stores a code and its grant where nobody needs to be
+// asked: the consent that it rests on must still hold. ErrConsentEnded.
+func (s *Store) IssueAuthorizationCode(ctx context.Context, code NewAuthorizationCode) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		var holds bool
+		err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL))
+			FROM users u WHERE u.sub = ?2`, orNull(code.Grant.ConsentID), code.Grant.Sub).Scan(&holds)
+		if err != nil {
+			return notFound(err)
+		}
+		if !holds {
+			return ErrConsentEnded
+		}
+		return insertCode(ctx, tx, code)
+	})
+}
+
+func insertCode(ctx context.Context, tx *sqlite.Tx, code NewAuthorizationCode) error {
+	g := code.Grant
+	if _, err := tx.Exec(ctx, `INSERT INTO grants (id, client_id, sub, consent_id, scope, nonce, auth_time, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		g.ID, g.ClientID, g.Sub, orNull(g.ConsentID), g.Scope.String(), g.Nonce, ms(g.AuthTime), ms(g.CreatedAt), msOrNull(g.ExpiresAt)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO authorization_codes (hash, grant_id, redirect_uri, code_challenge, expires_at) VALUES (?, ?, ?, ?, ?)",
+		hash(code.Code), g.ID, code.RedirectURI, string(code.CodeChallenge), ms(code.ExpiresAt))
+	return err
+}
+
+// RedeemAuthorizationCode implements grant.RedeemAuthorizationCode.
+func (s *Store) RedeemAuthorizationCode(ctx context.Context, code string, now time.Time,
+	decide func(*oauth.AuthorizationCode, bool) (grant.NewRefreshToken, error)) error {
+	// A refusal is an answer, not a failure of the transaction: the code stays
+	// spent, and what its reuse revokes stays revoked.
+	var refusal error
+	err := s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
+		result, err := tx.Exec(ctx, "UPDATE authorization_codes SET spent_at = ? WHERE hash = ? AND spent_at IS NULL", ms(now), hash(code))
+		if err != nil {
+			return err
+		}
+		first, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		found, err := codeByHash(ctx, tx, hash(code))
+		if errors.Is(err, sql.ErrNoRows) {
+			_, refusal = decide(nil, false)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		spent := first == 0
+		refresh, err := decide(found, spent)
+		if err != nil {
+			refusal = err
+			if spent {
+				return r.revokeGrant(ctx, tx, found.Grant.ID, "authorization code used twice", now)
+			}
+			return nil
+		}
+		return s.issued(ctx, tx, found.Grant.ID, refresh, now)
+	})
+	return errors.Join(err, refusal)
+}
+
+// grantColumns selects a grant g and its user u.
+const grantColumns = "g.id, g.client_id, coalesce(g.consent_id, ''), g.scope, g.nonce, g.auth_time, g.created_at, g.expires_at, g.revoked_at, " + userColumns
+
+// grantRow receives grantColumns.
+type grantRow struct {
+	grant                                       oauth.Grant
+	user                                        oauth.User
+	scope                                       string
+	authTime, created, expires, revoked, locked sql.NullInt64
+}
+
+func (r *grantRow) into() []any {
+	return append([]any{&r.grant.ID, &r.grant.ClientID, &r.grant.ConsentID, &r.scope, &r.grant.Nonce,
+		&r.authTime, &r.created, &r.expires, &r.revoked}, scanUser(&r.user, &r.locked)...)
+}
+
+func (r *grantRow) values() (oauth.Grant, oauth.User) {
+	r.grant.Sub, r.grant.Scope = r.user.Sub, oauth.ParseScope(r.scope)
+	r.grant.AuthTime, r.grant.CreatedAt = at(r.authTime), at(r.created)
+	r.grant.ExpiresAt, r.grant.RevokedAt = at(r.expires), at(r.revoked)
+	r.user.LockedAt = at(r.locked)
+	return r.grant, r.user
+}
+
+func codeByHash(ctx context.Context, tx *sqlite.Tx, hash []byte) (*oauth.AuthorizationCode, error) {
+	var row grantRow
+	var c oauth.AuthorizationCode
+	var challenge string
+	var expires sql.NullInt64
+	err := tx.QueryRow(ctx, "SELECT c.redirect_uri, c.code_challenge, c.expires_at, "+grantColumns+`
+		FROM authorization_codes c JOIN grants g ON g.id = c.grant_id JOIN users u ON u.sub = g.sub WHERE c.hash = ?`, hash).
+		Scan(append([]any{&c.RedirectURI, &challenge, &expires}, row.into()...)...)
+	if err != nil {
+		return nil, err
+	}
+	c.Grant, c.User = row.values()
+	c.ClientID, c.CodeChallenge, c.ExpiresAt = c.Grant.ClientID, oauth.CodeChallenge(challenge), at(expires)
+	return &c, nil
+}
+
+// issued notes that a grant's next access token is being issued, and stores
+// the refresh token beside it.
+func (s *Store) issued(ctx context.Context, tx *sqlite.Tx, grantID string, refresh grant.NewRefreshToken, now time.Time) error {
+	if _, err := tx.Exec(ctx, "UPDATE grants SET used_at = ?, tokens_end_at = ? WHERE id = ?",
+		ms(now), ms(now.Add(s.accessTokenTTL)), grantID); err != nil {
+		return err
+	}
+	if refresh.Token == "" {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO refresh_tokens (hash, grant_id, issued_at, expires_at, idle_expires_at) VALUES (?, ?, ?, ?, ?)",
+		hash(refresh.Token), grantID, ms(now), ms(refresh.ExpiresAt), ms(refresh.IdleExpiresAt))
+	return err
+}

@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/sqlite"
+)
+
+const consentColumns = "c.id, c.sub, c.client_id, c.scope, c.duration, c.given_at, c.changed_at, c.expires_at, c.ended_at, c.end_reason"
+
+func scanConsent(scan func(...any) error, more ...any) (oauth.Consent, error) {
+	var c oauth.Consent
+	var scope string
+	var given, changed, expires, ended sql.NullInt64
+	err := scan(append([]any{&c.ID, &c.Sub, &c.ClientID, &scope, &c.Duration, &given, &changed, &expires, &ended, &c.EndReason}, more...)...)
+	c.Scope, c.GivenAt, c.ChangedAt, c.ExpiresAt, c.EndedAt = oauth.ParseScope(scope), at(given), at(changed), at(expires), at(ended)
+	return c, err
+}
+
+// Consent returns what a person lets a client do, or nil where there is
+// nothing that has not been ended. It may have expired.
+func (s *Store) Consent(ctx context.Context, sub, clientID string) (*oauth.Consent, error) {
+	return currentConsent(ctx, s.db, sub, clientID)
+}
+
+func currentConsent(ctx context.Context, from reader, sub, clientID string) (*oauth.Consent, error) {
+	row := from.QueryRow(ctx, "SELECT "+consentColumns+" FROM consents c WHERE c.sub = ? AND c.client_id = ? AND c.ended_at IS NULL", sub, clientID)
+	c, err := scanConsent(row.Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &c, err
+}
+
+// Approval is a person's yes.
+type Approval struct {
+	Interaction string               // the question that is answered
+	Asked       oauth.Scope          // what was asked
+	Allowed     oauth.Scope          // what was allowed of it
+	Duration    oauth.Duration       // for how long
+	ConsentID   string               // of a consent that is new
+	Code        NewAuthorizationCode // its grant gets the consent and its end
+}
+
+// Approve answers a question with yes, in one transaction: the answer counts
+// once (ErrAnswered), the consent becomes what the person said last, grants
+// that rest on a permission which was taken back are revoked, and the code is
+// stored.
+func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
+	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
+		if err := answer(ctx, tx, a.Interaction, now); err != nil {
+			return err
+		}
+		grant := &a.Code.Grant
+		grant.ExpiresAt = a.Duration.End(now)
+		consent, err := currentConsent(ctx, tx, grant.Sub, grant.ClientID)
+		if err != nil {
+			return err
+		}
+		if consent != nil && !consent.Live(now) {
+			if err := r.endConsent(ctx, tx, consent.ID, "expired", now); err != nil {
+				return err
+			}
+			consent = nil
+		}
+		if consent == nil {
+			grant.ConsentID = a.ConsentID
+			if _, err := tx.Exec(ctx, "INSERT INTO consents (id, sub, client_id, scope, duration, given_at, changed_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+				a.ConsentID, grant.Sub, grant.ClientID, a.Allowed.String(), string(a.Duration), ms(now), msOrNull(grant.ExpiresAt)); err != nil {
+				return err
+			}
+		} else {
+			grant.ConsentID = consent.ID
+			if err := r.changeConsent(ctx, tx, *consent, a, now); err != nil {
+				return err
+			}
+		}
+		return insertCode(ctx, tx, a.Code)
+	})
+}
+
+// changeConsent puts the last word in place of what was said before. What was
+// not asked this time stays.
+func (r *revocations) changeConsent(ctx context.Context, tx *sqlite.Tx, was oauth.Consent, a Approval, now time.Time) error {
+	scope := was.Scope.Without(a.Asked).Union(a.Allowed)
+	end := a.Duration.End(now)
+	if _, err := tx.Exec(ctx, "UPDATE consents SET scope = ?, duration = ?, changed_at = ?, expires_at = ? WHERE id = ?",
+		scope.String(), string(a.Duration), ms(now), msOrNull(end), was.ID); err != nil {
+		return err
+	}
+	if !end.IsZero() { // nothing given earlier outlives what was said now
+		if _, err := tx.Exec(ctx, "UPDATE grants SET expires_at = ?1 WHERE consent_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)", ms(end), was.ID); err != nil {
+			return err
+		}
+	}
+	for _, withdrawn := range was.Scope.Without(scope) {
+		const holding = "SELECT id FROM grants WHERE consent_id = ?1 AND revoked_at IS NULL AND instr(' ' || scope || ' ', ' ' || ?2 || ' ') > 0"
+		ids, err := column(tx.Query(ctx, holding, was.ID, withdrawn))
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := r.revokeGrant(ctx, tx, id, withdrawn+" was taken back", now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// EndConsent ends what a person lets a client do, and all that came from it.
+// ErrNotFound where there is nothing to end.
+func (s *Store) EndConsent(ctx context.Context, sub, clientID, reason string, now time.Time) error {
+	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
+		consent, err := currentConsent(ctx, tx, sub, clientID)
+		if err != nil {
+			return err
+		}
+		if consent == nil {
+			return ErrNotFound
+		}
+		return r.endConsent(ctx, tx, consent.ID, reason, now)
+	})
+}
+
+func (r *revocations) endConsent(ctx context.Context, tx *sqlite.Tx, id, reason string, now time.Time) error {
+	if _, err := tx.Exec(ctx, "UPDATE consents SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL", ms(now), reason, id); err != nil {
+		return err
+	}
+	return r.revokeGrants(ctx, tx, "SELECT id FROM grants WHERE consent_id = ? AND revoked_at IS NULL", id, reason, now)
+}
+
+// Connection is a consent with when it was last used.
+type Connection struct {
+	oauth.Consent
+	UsedAt time.Time // zero: never
+}
+
+// Connections returns a person's consents, ended ones too, newest first.
+func (s *Store) Connections(ctx context.Context, sub string) ([]Connection, error) {
+	rows, err := s.db.Query(ctx, "SELECT "+consentColumns+`, (SELECT max(g.used_at) FROM grants g WHERE g.consent_id = c.id)
+		FROM consents c WHERE c.sub = ? ORDER BY c.changed_at DESC, c.id`, sub)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Connection
+	for rows.Next() {
+		var used sql.NullInt64
+		c, err := scanConsent(rows.Scan, &used)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Connection{c, at(used)})
+	}
+	return all, rows.Err()
+}

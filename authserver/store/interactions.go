@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"example.com/acme-dreams/internal/sqlite"
+)
+
+// Interaction is an authorization request that waits for its person.
+type Interaction struct {
+	Request   string // the query as the client sent it
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	Answered  bool
+}
+
+// ErrAnswered is what a second answer to the same question gets.
+var ErrAnswered = errors.New("store: the interaction has been answered")
+
+// StartInteraction stores a request under the hash of its identifier.
+func (s *Store) StartInteraction(ctx context.Context, id, request string, now, expires time.Time) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO interactions (hash, request, created_at, expires_at) VALUES (?, ?, ?, ?)",
+			hash(id), request, ms(now), ms(expires))
+		return err
+	})
+}
+
+// InteractionByID returns a waiting request. ErrNotFound.
+func (s *Store) InteractionByID(ctx context.Context, id string) (Interaction, error) {
+	var i Interaction
+	var created, expires, answered sql.NullInt64
+	err := s.db.QueryRow(ctx, "SELECT request, created_at, expires_at, answered_at FROM interactions WHERE hash = ?", hash(id)).
+		Scan(&i.Request, &created, &expires, &answered)
+	i.CreatedAt, i.ExpiresAt, i.Answered = at(created), at(expires), answered.Valid
+	return i, notFound(err)
+}
+
+// AnswerInteraction marks a request as answered; the second answer gets
+// ErrAnswered.
+func (s *Store) AnswerInteraction(ctx context.Context, id string, now time.Time) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		return answer(ctx, tx, id, now)
+	})
+}
+
+func answer(ctx context.Context, tx *sqlite.Tx, id string, now time.Time) error {
+	result, err := tx.Exec(ctx, "UPDATE interactions SET answered_at = ?1 WHERE hash = ?2 AND answered_at IS NULL AND expires_at > ?1", ms(now), hash(id))
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, ErrAnswered)
+	}
+	return nil
+}

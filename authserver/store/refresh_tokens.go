@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"example.com/acme-dreams/authserver/grant"
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/sqlite"
+)
+
+// RotateRefreshToken implements grant.RotateRefreshToken.
+func (s *Store) RotateRefreshToken(ctx context.Context, token string, now time.Time, clientID string,
+	decide func(*oauth.RefreshToken) (grant.NewRefreshToken, error)) error {
+	var refusal error
+	err := s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
+		found, err := refreshTokenByHash(ctx, tx, hash(token))
+		if errors.Is(err, sql.ErrNoRows) {
+			_, refusal = decide(nil)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		next, err := decide(found)
+		if err != nil {
+			refusal = err
+			// A stranger's client that presents a token which is not its own must
+			// not be able to end somebody else's grant with it.
+			if found.Spent && found.Grant.ClientID == clientID {
+				return r.revokeGrant(ctx, tx, found.Grant.ID, "refresh token used twice", now)
+			}
+			return nil
+		}
+		if _, err := tx.Exec(ctx, "UPDATE refresh_tokens SET spent_at = ? WHERE hash = ? AND spent_at IS NULL", ms(now), hash(token)); err != nil {
+			return err
+		}
+		return s.issued(ctx, tx, found.Grant.ID, next, now)
+	})
+	return errors.Join(err, refusal)
+}
+
+// reader is a transaction or the reader pool.
+type reader interface {
+	QueryRow(ctx context.Context, query string, args ...any) sqlite.Row
+}
+
+func refreshTokenByHash(ctx context.Context, from reader, hash []byte) (*oauth.RefreshToken, error) {
+	var row grantRow
+	var t oauth.RefreshToken
+	var expires, idle, spent sql.NullInt64
+	err := from.QueryRow(ctx, "SELECT r.expires_at, r.idle_expires_at, r.spent_at, "+grantColumns+`
+		FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id JOIN users u ON u.sub = g.sub WHERE r.hash = ?`, hash).
+		Scan(append([]any{&expires, &idle, &spent}, row.into()...)...)
+	if err != nil {
+		return nil, err
+	}
+	t.Grant, t.User = row.values()
+	t.ExpiresAt, t.IdleExpiresAt, t.Spent = at(expires), at(idle), spent.Valid
+	return &t, nil
+}
+
+// RefreshToken looks a token up without using it: for introspection and
+// revocation. ErrNotFound.
+func (s *Store) RefreshToken(ctx context.Context, token string) (*oauth.RefreshToken, error) {
+	found, err := refreshTokenByHash(ctx, s.db, hash(token))
+	return found, notFound(err)
+}

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+	"time"
+
+	"example.com/acme-dreams/internal/sqlite"
+)
+
+// Revocation is an entry of the feed: a grant or an access token that resource
+// servers must no longer accept.
+type Revocation struct {
+	Cursor    int64
+	GrantID   string // either this
+	JWTID     string // or this
+	ExpiresAt time.Time
+}
+
+// revoked is the same list in memory, for whoever reads tokens here, with a
+// bell for readers of the feed who wait.
+type revoked struct {
+	mu     sync.RWMutex
+	until  map[string]time.Time // by grant id or jti: both are unguessable and never alike
+	cursor int64
+	bell   chan struct{} // closed when something is added
+}
+
+func newRevoked() *revoked {
+	return &revoked{until: map[string]time.Time{}, bell: make(chan struct{})}
+}
+
+func (r *revoked) add(entries []Revocation) {
+	if len(entries) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range entries {
+		r.until[e.GrantID+e.JWTID] = e.ExpiresAt
+		r.cursor = max(r.cursor, e.Cursor)
+	}
+	close(r.bell)
+	r.bell = make(chan struct{})
+}
+
+func (r *revoked) purge(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, until := range r.until {
+		if until.Before(now) {
+			delete(r.until, id)
+		}
+	}
+}
+
+// Revoked tells whether an access token was revoked, by itself or with its grant.
+func (s *Store) Revoked(jti, grantID string) bool {
+	s.revoked.mu.RLock()
+	defer s.revoked.mu.RUnlock()
+	_, token := s.revoked.until[jti]
+	_, grant := s.revoked.until[grantID]
+	return token || (grantID != "" && grant)
+}
+
+// FeedID names this database's feed: a reader that knows another one starts anew.
+func (s *Store) FeedID() string { return s.feedID }
+
+// RevocationsAfter returns the entries behind a cursor, oldest first. Where
+// there are none it waits for one until ctx ends.
+func (s *Store) RevocationsAfter(ctx context.Context, cursor int64, limit int) ([]Revocation, error) {
+	for {
+		s.revoked.mu.RLock()
+		newest, bell := s.revoked.cursor, s.revoked.bell
+		s.revoked.mu.RUnlock()
+		if newest > cursor {
+			return s.readRevocations(context.WithoutCancel(ctx), "WHERE cursor > ? ORDER BY cursor LIMIT ?", cursor, limit)
+		}
+		select {
+		case <-bell:
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
+}
+
+func (s *Store) readRevocations(ctx context.Context, where string, args ...any) ([]Revocation, error) {
+	rows, err := s.db.Query(ctx, "SELECT cursor, coalesce(grant_id, ''), coalesce(jti, ''), expires_at FROM revocations "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Revocation
+	for rows.Next() {
+		var r Revocation
+		var expires int64
+		if err := rows.Scan(&r.Cursor, &r.GrantID, &r.JWTID, &expires); err != nil {
+			return nil, err
+		}
+		r.ExpiresAt = time.UnixMilli(expires).UTC()
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+func (s *Store) loadRevoked(ctx context.Context, now time.Time) error {
+	all, err := s.readRevocations(ctx, "WHERE expires_at > ?", ms(now))
+	s.revoked.add(all)
+	return err
+}
+
+// revocations collects what one transaction revokes.
+type revocations struct {
+	entries []Revocation
+	ttl     time.Duration
+}
+
+// revoking runs a write that may revoke. What it revoked is known to
+// everybody here before the call returns.
+func (s *Store) revoking(ctx context.Context, do func(context.Context, *sqlite.Tx, *revocations) error) error {
+	r := &revocations{ttl: s.accessTokenTTL}
+	err := s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error { return do(ctx, tx, r) })
+	if err == nil {
+		s.revoked.add(r.entries)
+	}
+	return err
+}
+
+// revokeGrant ends a grant and all its tokens. A grant that is revoked already
+// stays as it is.
+func (r *revocations) revokeGrant(ctx context.Context, tx *sqlite.Tx, grantID, reason string, now time.Time) error {
+	var tokensEnd sql.NullInt64
+	err := tx.QueryRow(ctx, "UPDATE grants SET revoked_at = ?, revoke_reason = ? WHERE id = ? AND revoked_at IS NULL RETURNING tokens_end_at",
+		ms(now), reason, grantID).Scan(&tokensEnd)
+	if err == sql.ErrNoRows {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// A grant may be revoked while its first token is being signed.
+	expires := now.Add(r.ttl)
+	if last := at(tokensEnd); last.After(expires) {
+		expires = last
+	}
+	return r.insert(ctx, tx, Revocation{GrantID: grantID, ExpiresAt: expires}, now)
+}
+
+// revokeGrants ends every grant that a query selects by one argument.
+func (r *revocations) revokeGrants(ctx context.Context, tx *sqlite.Tx, query, arg, reason string, now time.Time) error {
+	ids, err := column(tx.Query(ctx, query, arg))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := r.revokeGrant(ctx, tx, id, reason, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *revocations) insert(ctx context.Context, tx *sqlite.Tx, entry Revocation, now time.Time) error {
+	result, err := tx.Exec(ctx, "INSERT INTO revocations (grant_id, jti, created_at, expires_at) VALUES (?, ?, ?, ?)",
+		orNull(entry.GrantID), orNull(entry.JWTID), ms(now), ms(entry.ExpiresAt))
+	if err != nil {
+		return err
+	}
+	if entry.Cursor, err = result.LastInsertId(); err != nil {
+		return err
+	}
+	r.entries = append(r.entries, entry)
+	return nil
+}
+
+// RevokeAccessToken ends one access token before it expires by itself.
+func (s *Store) RevokeAccessToken(ctx context.Context, jti string, expires, now time.Time) error {
+	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
+		return r.insert(ctx, tx, Revocation{JWTID: jti, ExpiresAt: expires}, now)
+	})
+}
+
+// RevokeGrant ends a grant and all its tokens.
+func (s *Store) RevokeGrant(ctx context.Context, grantID, reason string, now time.Time) error {
+	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
+		return r.revokeGrant(ctx, tx, grantID, reason, now)
+	})
+}
+
+// column reads a result of one text column.
+func column(rows *sql.Rows, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var one string
+		if err := rows.Scan(&one); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,138 @@
+// Package store keeps what the authorization server remembers, in one SQLite
+// file. It applies policy and does not make it: what a code or a token allows
+// is decided by the grants, inside the transaction that acts on the decision.
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/sqlite"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// ErrNotFound is what looking for something that is not there gives.
+var ErrNotFound = errors.New("store: not found")
+
+// Store is the open database and the parts of it that every request asks for.
+type Store struct {
+	db      *sqlite.DB
+	feedID  string
+	revoked *revoked
+	events  *events
+
+	// AccessTokenTTL is how long an access token that is issued now may live: so
+	// long a revocation has to be remembered.
+	accessTokenTTL time.Duration
+
+	// clients is the whole registry: requests read it without asking the
+	// database. It is replaced, never changed.
+	clients atomic.Pointer[map[string]*oauth.Client]
+}
+
+// Settings is what a store needs to know.
+type Settings struct {
+	Path           string
+	Log            *slog.Logger
+	Now            func() time.Time
+	AccessTokenTTL time.Duration
+	// Expand puts the programs' URLs into registered ones: {ACME_URL}/callback.
+	Expand func(string) string
+	// NewFeedID names the revocation feed of a new database.
+	NewFeedID func() string
+}
+
+// Open opens the database and brings it up to date.
+func Open(ctx context.Context, s Settings) (*Store, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqlite.Open(ctx, s.Path, files)
+	if err != nil {
+		return nil, err
+	}
+	store := &Store{db: db, revoked: newRevoked(), accessTokenTTL: s.AccessTokenTTL}
+	store.events = newEvents(db, s.Log)
+	err = errors.Join(store.seed(ctx, s), store.loadClients(ctx, s.Expand), store.loadRevoked(ctx, s.Now()))
+	if err != nil {
+		_ = store.Close()
+		return nil, err
+	}
+	return store, nil
+}
+
+// Close writes what is waiting and closes the database.
+func (s *Store) Close() error {
+	s.events.close()
+	return s.db.Close()
+}
+
+// Ready tells whether the database answers.
+func (s *Store) Ready(ctx context.Context) error { return s.db.Ping(ctx) }
+
+// Purge forgets what has expired and means nothing any more. Codes are kept a
+// day after they expired, so that a replay is still known for what it is.
+func (s *Store) Purge(ctx context.Context, now time.Time) error {
+	s.revoked.purge(now)
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		for _, statement := range []string{
+			"DELETE FROM interactions WHERE expires_at < ?1",
+			"DELETE FROM sessions WHERE expires_at < ?1",
+			"DELETE FROM revocations WHERE expires_at < ?1",
+			"DELETE FROM authorization_codes WHERE expires_at < ?1 - 86400000",
+			"DELETE FROM refresh_tokens WHERE expires_at < ?1 - 86400000",
+		} {
+			if _, err := tx.Exec(ctx, statement, ms(now)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func hash(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+func ms(t time.Time) int64 { return t.UnixMilli() }
+
+// msOrNull stores the zero time as NULL.
+func msOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func at(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms.Int64).UTC()
+}
+
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

@@ -1,0 +1,100 @@
+package token
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// AccessTokenType is the media type of an access token, without "application/".
+// RFC 9068 §2.1: it keeps an ID token from being taken for one.
+const AccessTokenType = "at+jwt"
+
+// AccessToken is the claims of an access token, RFC 9068 §2.2. Acme Travel
+// writes them down a second time (acme/bearer), on purpose: the contract
+// between the two is the RFC, not a Go type.
+type AccessToken struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"` // the person, or the client where it acts for itself
+	Audience  Audience `json:"aud"`
+	ClientID  string   `json:"client_id"`
+	Scope     string   `json:"scope"`
+	JWTID     string   `json:"jti"`
+	IssuedAt  int64    `json:"iat"` // seconds since 1970
+	ExpiresAt int64    `json:"exp"`
+	AuthTime  int64    `json:"auth_time,omitempty"`
+	// GrantID is ours: the authorization that the token came from, so that one
+	// revocation reaches all its tokens. Absent where no person was asked.
+	GrantID string `json:"grant_id,omitempty"`
+}
+
+// Audience is one name or several. RFC 7519 §4.1.3.
+type Audience []string
+
+func (a Audience) MarshalJSON() ([]byte, error) {
+	if len(a) == 1 {
+		return json.Marshal(a[0])
+	}
+	return json.Marshal([]string(a))
+}
+
+func (a *Audience) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = Audience{one}
+		return nil
+	}
+	var several []string
+	err := json.Unmarshal(b, &several)
+	*a = several
+	return err
+}
+
+// SignAccessToken signs with ES256: a token endpoint signs all day, and RSA
+// would make a twelfth of the tokens.
+func (k *Keys) SignAccessToken(t AccessToken) (string, error) {
+	return k.headers[AccessTokenType+"ES256"].sign(t)
+}
+
+// ErrNotOurs is what reading gives for anything that is not an access token of
+// ours: another type, another key, a broken signature, no JWT at all.
+var ErrNotOurs = errors.New("token: not an access token that this server signed")
+
+// ReadAccessToken reads an access token that this server signed. It does not
+// judge the claims: expired and revoked tokens are read too.
+func (k *Keys) ReadAccessToken(compact string) (AccessToken, error) {
+	var claims accessTokenClaims
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+	_, err := parser.ParseWithClaims(compact, &claims, func(t *jwt.Token) (any, error) {
+		id, _ := t.Header["kid"].(string)
+		key, ok := k.byID[id]
+		if typ, _ := t.Header["typ"].(string); !ok || typ != AccessTokenType || key.Algorithm != t.Method.Alg() {
+			return nil, ErrNotOurs
+		}
+		return key.Private.Public(), nil
+	})
+	if err != nil {
+		return AccessToken{}, fmt.Errorf("%w: %w", ErrNotOurs, err)
+	}
+	return AccessToken(claims), nil
+}
+
+// accessTokenClaims is what golang-jwt wants of claims. It validates none of
+// them: rules about claims are checks like any other.
+type accessTokenClaims AccessToken
+
+func (c accessTokenClaims) GetExpirationTime() (*jwt.NumericDate, error) {
+	return jwt.NewNumericDate(time.Unix(c.ExpiresAt, 0)), nil
+}
+func (c accessTokenClaims) GetIssuedAt() (*jwt.NumericDate, error) {
+	return jwt.NewNumericDate(time.Unix(c.IssuedAt, 0)), nil
+}
+func (c accessTokenClaims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil }
+func (c accessTokenClaims) GetIssuer() (string, error)              { return c.Issuer, nil }
+func (c accessTokenClaims) GetSubject() (string, error)             { return c.Subject, nil }
+func (c accessTokenClaims) GetAudience() (jwt.ClaimStrings, error) {
+	return jwt.ClaimStrings(c.Audience), nil
+}

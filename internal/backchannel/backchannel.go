@@ -13,6 +13,9 @@ import (
 	"example.com/acme-dreams/internal/environment"
 )
 
+// connectTimeout is how long a connection may take, TLS included.
+const connectTimeout = 5 * time.Second
+
 // Client returns an HTTP client for calls to the three programs. It follows no
 // redirects: no endpoint that it is made for answers with one, and a token must
 // not travel to where an answer points.
@@ -28,47 +31,54 @@ func Client(env environment.Environment, timeout time.Duration) *http.Client {
 // *.localhost at loopback, which DNS need not know. Only the connection
 // changes: URL, Host header and issuer stay as they are, so that a standard
 // client library notices nothing.
+//
+// Whether the connection is TLS is what the back channel URL says: behind a
+// proxy that speaks TLS to browsers, programs speak plain HTTP to one another.
 func Transport(env environment.Environment) *http.Transport {
 	targets := map[string]environment.BaseURL{}
-	for public, dial := range map[environment.BaseURL]environment.BaseURL{
+	for public, target := range map[environment.BaseURL]environment.BaseURL{
 		env.AuthserverURL: env.AuthserverBackchannelURL,
 		env.AcmeURL:       env.AcmeBackchannelURL,
 		env.DreamsURL:     env.DreamsBackchannelURL,
 	} {
-		if dial != "" {
-			targets[public.Address()] = dial
+		if target != "" {
+			targets[strings.ToLower(public.Address())] = target
 		}
 	}
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		if target, ok := targets[address]; ok {
-			address = target.Address()
+	connect := func(secure bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+		return func(ctx context.Context, network, address string) (net.Conn, error) {
+			if target, ok := targets[strings.ToLower(address)]; ok {
+				return dial(ctx, network, target.Address(), address, target.Secure())
+			}
+			return dial(ctx, network, address, address, secure)
 		}
-		host, port, err := net.SplitHostPort(address)
-		if err == nil && strings.HasSuffix(host, ".localhost") {
-			address = net.JoinHostPort("localhost", port)
-		}
-		return dialer.DialContext(ctx, network, address)
 	}
 	return &http.Transport{
-		DialContext: dial,
-		// Behind a proxy that speaks TLS to browsers, programs speak plain HTTP
-		// to one another: the connection is what the back channel URL says.
-		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dial(ctx, network, address)
-			if target, ok := targets[address]; err != nil || (ok && !target.Secure()) {
-				return conn, err
-			}
-			host, _, _ := net.SplitHostPort(address)
-			client := tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
-			if err := client.HandshakeContext(ctx); err != nil {
-				_ = conn.Close()
-				return nil, err
-			}
-			return client, nil
-		},
+		DialContext:           connect(false),
+		DialTLSContext:        connect(true),
 		MaxIdleConnsPerHost:   32,
 		IdleConnTimeout:       60 * time.Second,
 		ResponseHeaderTimeout: 15 * time.Second,
 	}
+}
+
+// dial connects to target; a certificate must be public's.
+func dial(ctx context.Context, network, target, public string, secure bool) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, environment.Loopback(target))
+	if err != nil || !secure {
+		return conn, err
+	}
+	host, _, err := net.SplitHostPort(public)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	client := tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
+	if err := client.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return client, nil
 }

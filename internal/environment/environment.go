@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,21 +79,28 @@ type BaseURL string
 
 func (u *BaseURL) UnmarshalText(text []byte) error {
 	parsed, err := url.Parse(string(text))
-	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") ||
-		parsed.Path != "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil ||
-		string(text) != parsed.Scheme+"://"+parsed.Host || parsed.Hostname() == "" || !validPort(parsed.Port()) {
+	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || string(text) != parsed.Scheme+"://"+parsed.Host ||
+		!validHost(parsed.Hostname()) || strings.HasSuffix(parsed.Host, ":") || (parsed.Port() != "" && !validPort(parsed.Port())) {
 		return errors.New("expected http://host or https://host, with a port where needed, without a path or a trailing slash")
 	}
 	*u = BaseURL(text)
 	return nil
 }
 
-func validPort(port string) bool {
-	if port == "" {
+// validHost lets through what a browser leaves as it is: the URL is compared
+// byte for byte with what comes back, and stands in headers.
+func validHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	_, err := netip.ParseAddrPort("127.0.0.1:" + port)
-	return err == nil && port != "0"
+	return host != "" && !strings.ContainsFunc(host, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
+	})
+}
+
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n != 0 && strconv.FormatUint(n, 10) == port
 }
 
 func (u BaseURL) String() string { return string(u) }
@@ -135,12 +143,22 @@ func LoopbackHost(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
+// Loopback names localhost itself in an address of a name below localhost,
+// which DNS need not know.
+func Loopback(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && strings.HasSuffix(strings.ToLower(host), ".localhost") {
+		return net.JoinHostPort("localhost", port)
+	}
+	return address
+}
+
 // Address is a host and port to listen on; the host may be empty.
 type Address string
 
 func (a *Address) UnmarshalText(text []byte) error {
 	_, port, err := net.SplitHostPort(string(text))
-	if err != nil || port == "" || !validPort(port) {
+	if err != nil || !validPort(port) {
 		return errors.New("expected host:port or :port, such as :9000")
 	}
 	*a = Address(text)
@@ -183,7 +201,7 @@ type SMTPServer string
 func (s *SMTPServer) UnmarshalText(text []byte) error {
 	address, found := strings.CutPrefix(string(text), "smtp://")
 	host, port, err := net.SplitHostPort(strings.TrimSuffix(address, "/"))
-	if !found || err != nil || host == "" || port == "" || !validPort(port) {
+	if !found || err != nil || !validHost(host) || !validPort(port) {
 		return errors.New("expected smtp://host:port")
 	}
 	*s = SMTPServer(net.JoinHostPort(host, port))

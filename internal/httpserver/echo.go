@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -38,6 +39,8 @@ type Settings struct {
 // maxBody is the largest request body that any program reads.
 const maxBody = 1 << 20
 
+var errBodyTooLarge = echo.NewHTTPError(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+
 // New returns the Echo that the programs put their routes on. What a browser
 // must be told stands on every answer, errors included.
 func New(s Settings) *echo.Echo {
@@ -48,9 +51,13 @@ func New(s Settings) *echo.Echo {
 		if c.Response().Committed {
 			return
 		}
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			err = errBodyTooLarge
+		}
 		s.Error(c, err)
 	}
-	e.Pre(s.accessLog, s.recover, s.securityHeaders, s.refuseMalformed, s.publicHost, s.crossOrigin)
+	e.Pre(s.accessLog, s.recover, s.securityHeaders, s.refuseMalformed, s.publicHost, s.crossOrigin, headIsGet)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", func(c echo.Context) error {
 		if err := s.Ready(c.Request().Context()); err != nil {
@@ -79,15 +86,22 @@ func (s Settings) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// recover makes an error of a panic. Where the answer has begun it is broken
+// off: the half that was sent must not pass for a whole one.
 func (s Settings) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler {
-				s.Log.Error("panic", "path", c.Request().URL.Path, "panic", p, "stack", string(debug.Stack()))
-				err = fmt.Errorf("panic: %v", p)
-			} else if p != nil {
-				panic(p)
+			p := recover()
+			if p == nil {
+				return
 			}
+			if p != http.ErrAbortHandler {
+				s.Log.Error("panic", "path", c.Request().URL.Path, "panic", p, "stack", string(debug.Stack()))
+			}
+			if p == http.ErrAbortHandler || c.Response().Committed {
+				panic(http.ErrAbortHandler)
+			}
+			err = fmt.Errorf("panic: %v", p)
 		}()
 		return next(c)
 	}
@@ -140,7 +154,7 @@ func (s Settings) refuseMalformed(next echo.HandlerFunc) echo.HandlerFunc {
 			return echo.NewHTTPError(http.StatusUnsupportedMediaType, "send the body without Content-Encoding")
 		}
 		if r.ContentLength > maxBody {
-			return echo.NewHTTPError(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+			return errBodyTooLarge
 		}
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
@@ -150,22 +164,35 @@ func (s Settings) refuseMalformed(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // publicHost leads a page that was asked for under another name of this
-// computer to the public one, so that no flow loses its cookie half-way.
+// computer to the public one, so that no flow loses its cookie half-way. The
+// port must be the public URL's: at another one the request came through a
+// proxy that rewrote Host, and would come back the same way for ever.
 func (s Settings) publicHost(next echo.HandlerFunc) echo.HandlerFunc {
+	publicHost, publicPort, _ := net.SplitHostPort(s.PublicURL.Address())
+	if !s.PublicURL.Loopback() || s.PublicURL.Secure() {
+		return next
+	}
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.Host == s.PublicURL.Host() || (r.Method != http.MethodGet && r.Method != http.MethodHead) ||
+		host, port, _ := net.SplitHostPort(environment.BaseURL("http://" + r.Host).Address())
+		if strings.EqualFold(host, publicHost) || port != publicPort || !environment.LoopbackHost(host) ||
+			(r.Method != http.MethodGet && r.Method != http.MethodHead) ||
 			!strings.Contains(r.Header.Get("Accept"), "text/html") {
 			return next(c)
 		}
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		if !environment.LoopbackHost(strings.Trim(host, "[]")) || !s.PublicURL.Loopback() {
-			return next(c)
-		}
 		return c.Redirect(http.StatusSeeOther, s.PublicURL.String()+r.URL.RequestURI())
+	}
+}
+
+// headIsGet answers HEAD as GET (RFC 9110 §9.3.2); net/http leaves the body out.
+func headIsGet(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method == http.MethodHead {
+			r := *c.Request() // net/http looks at the method of its own
+			r.Method = http.MethodGet
+			c.SetRequest(&r)
+		}
+		return next(c)
 	}
 }
 

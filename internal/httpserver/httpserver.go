@@ -14,8 +14,8 @@ import (
 // shutdownTimeout is how long open requests may take after a stop was asked for.
 const shutdownTimeout = 10 * time.Second
 
-// Run serves until ctx ends, then lets open requests finish. It returns nil
-// after a graceful stop.
+// Run serves until ctx ends, then takes no new connections and lets open
+// requests finish. It returns nil after a graceful stop.
 func Run(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
@@ -24,7 +24,7 @@ func Run(ctx context.Context, listener net.Listener, handler http.Handler, log *
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -6,6 +6,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 // maxBatch is how many callers share one commit at the most.
@@ -160,10 +161,10 @@ func (tx *Tx) commit(batch []*job) error {
 	if _, err := tx.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	if len(batch) == 1 { // the transaction is the job's own
+		return tx.end(ctx, batch[0])
+	}
 	for _, j := range batch {
-		if j.err = j.ctx.Err(); j.err != nil {
-			continue // nobody waits for it, and nothing has begun
-		}
 		if _, err := tx.Exec(ctx, "SAVEPOINT job"); err != nil {
 			return err
 		}
@@ -180,11 +181,27 @@ func (tx *Tx) commit(batch []*job) error {
 	return err
 }
 
+// end runs a job that shares its transaction with nobody, and ends it.
+func (tx *Tx) end(ctx context.Context, j *job) error {
+	if j.err = j.run(tx); j.err == nil {
+		_, err := tx.Exec(ctx, "COMMIT")
+		return err
+	}
+	if _, err := tx.Exec(ctx, "ROLLBACK"); err != nil {
+		return errors.Join(j.err, err)
+	}
+	return nil
+}
+
+// run keeps a panic from ending the only goroutine that writes.
 func (j *job) run(tx *Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("sqlite: a write panicked: %v", p)
+			err = fmt.Errorf("sqlite: a write panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if err := j.ctx.Err(); err != nil {
+		return err // nobody waits for it, and nothing has begun
+	}
 	return j.do(context.WithoutCancel(j.ctx), tx)
 }

@@ -20,10 +20,8 @@ type Sessions struct {
 	now func() time.Time
 }
 
-// NewSessions keeps sessions in db.
-func NewSessions(db *sqlite.DB, now func() time.Time) *Sessions {
-	return &Sessions{db: db, now: now}
-}
+// Sessions is where the website's sessions are kept.
+func (s *Store) Sessions() *Sessions { return &Sessions{db: s.db, now: s.now} }
 
 func sessionID(token string) string {
 	sum := sha256.Sum256([]byte(token))

@@ -1,0 +1,241 @@
+package bearer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Revocation voids tokens before they expire: all of a grant, or one by its jti.
+type Revocation struct {
+	GrantID   string `json:"grant_id"`
+	ID        string `json:"jti"`
+	ExpiresAt int64  `json:"expires_at"` // Unix seconds; by then the tokens have expired anyway
+}
+
+// Position is how far a feed was read. A feed has an id: another one means
+// another database at the authorization server, which counts from the start.
+type Position struct {
+	Feed   string
+	Cursor int64
+}
+
+// Revocations is where what was read is kept, so that a restart forgets none.
+type Revocations interface {
+	// LoadRevocations returns what was kept.
+	LoadRevocations(context.Context) (Position, []Revocation, error)
+
+	// KeepRevocations stores news and the position behind them in one
+	// transaction: a position without its news would lose them for good. anew
+	// drops what was kept before; what expired by now is dropped in any case.
+	KeepRevocations(ctx context.Context, p Position, news []Revocation, anew bool, now time.Time) error
+}
+
+// Feed follows the authorization server's list of revocations: a request that
+// stays open until there is news (long polling). A revocation arrives within
+// milliseconds, without a question per API call as with RFC 7662.
+type Feed struct {
+	issuer       string
+	id, password string // who we are to the authorization server
+	client       *http.Client
+	store        Revocations
+	now          func() time.Time
+	log          *slog.Logger
+
+	heard atomic.Int64 // when the last answer came, Unix nanoseconds; 0: never
+
+	mu       sync.RWMutex
+	position Position
+	grants   map[string]int64 // grant_id to expires_at
+	tokens   map[string]int64 // jti to expires_at
+}
+
+// NewFeed starts from what is kept. The client must allow for answers that take
+// PollWait.
+func NewFeed(ctx context.Context, issuer, id, password string, client *http.Client, store Revocations, now func() time.Time, log *slog.Logger) (*Feed, error) {
+	f := &Feed{
+		issuer: issuer, id: id, password: password, client: client, store: store, now: now, log: log,
+		grants: map[string]int64{}, tokens: map[string]int64{},
+	}
+	position, kept, err := store.LoadRevocations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.position = position
+	f.take(kept, false)
+	return f, nil
+}
+
+const (
+	// PollWait is how long the authorization server may keep us waiting.
+	PollWait = 10 * time.Second
+	// freshFor is for how long an answer counts: our policy.
+	freshFor = 30 * time.Second
+	// pollAgain is the pause after a failure: short, for a revocation must
+	// arrive within two seconds of the authorization server's return.
+	pollAgain = 500 * time.Millisecond
+)
+
+// Fresh tells whether we heard from the authorization server lately. From the
+// start until the first answer we did not: much may have been revoked meanwhile.
+func (f *Feed) Fresh() bool {
+	heard := f.heard.Load()
+	return heard != 0 && f.now().UnixNano()-heard <= int64(freshFor)
+}
+
+// Revoked tells whether a token, or the grant that it came from, was revoked.
+func (f *Feed) Revoked(grantID, id string) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	_, grant := f.grants[grantID]
+	_, token := f.tokens[id]
+	return grant || token
+}
+
+// Work follows the feed until ctx ends.
+func (f *Feed) Work(ctx context.Context) {
+	told := "nothing yet"
+	tell := func(fresh bool, err error) {
+		switch {
+		case fresh && told != "fresh":
+			told = "fresh"
+			f.log.Info("revocations are known: private data is served")
+		case !fresh && told != "stale":
+			told = "stale"
+			f.log.Warn("revocations are not known: private data is refused until the authorization server answers", "error", err)
+		}
+	}
+	for ctx.Err() == nil {
+		err := f.poll(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		tell(f.Fresh(), err)
+		if err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollAgain):
+		}
+	}
+}
+
+// poll asks once and takes in the answer.
+func (f *Feed) poll(ctx context.Context) error {
+	position := f.at()
+	answer, err := f.ask(ctx, position)
+	if err != nil {
+		return err
+	}
+	// What is revoked is refused from now on, written down or not.
+	anew := answer.Feed != position.Feed
+	complete := len(answer.Revocations) == 0 || (f.Fresh() && !anew)
+	f.take(answer.Revocations, anew)
+	if complete { // a long list comes in parts, and a part is not yet news of everything
+		f.heard.Store(f.now().UnixNano())
+	}
+	read := Position{answer.Feed, answer.Cursor}
+	if read == position {
+		return nil
+	}
+	// The position moves on only when the news are written down. Until then
+	// they are asked for again.
+	if err := f.store.KeepRevocations(ctx, read, answer.Revocations, anew, f.now()); err != nil {
+		return fmt.Errorf("revocations cannot be stored: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.position = read
+	return nil
+}
+
+type answer struct {
+	Feed        string       `json:"feed"`
+	Cursor      int64        `json:"cursor"`
+	Revocations []Revocation `json:"revocations"`
+}
+
+func (f *Feed) ask(ctx context.Context, from Position) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, PollWait+3*time.Second)
+	defer cancel()
+	query := url.Values{
+		"feed":  {from.Feed},
+		"after": {strconv.FormatInt(from.Cursor, 10)},
+		"wait":  {strconv.Itoa(f.patience())},
+	}
+	var a answer
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer+"/revocations?"+query.Encode(), nil)
+	if err != nil {
+		return a, err
+	}
+	// RFC 6749 §2.3.1: id and secret are form-encoded before Basic.
+	req.SetBasicAuth(url.QueryEscape(f.id), url.QueryEscape(f.password))
+	req.Header.Set("Accept", "application/json")
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return a, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return a, fmt.Errorf("%s/revocations answered %s", f.issuer, resp.Status)
+	}
+	// A list that was cut off would lack revocations: it does not parse.
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(&a); err != nil {
+		return a, fmt.Errorf("%s/revocations: %w", f.issuer, err)
+	}
+	if a.Feed == "" {
+		return a, fmt.Errorf("%s/revocations: the answer names no feed", f.issuer)
+	}
+	return a, nil
+}
+
+// patience is how many seconds the answer may take. We don't wait for news
+// while we know nothing: the first answer opens private data.
+func (f *Feed) patience() int {
+	if !f.Fresh() {
+		return 0
+	}
+	return int(PollWait / time.Second)
+}
+
+func (f *Feed) at() Position {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.position
+}
+
+// take knows news from now on, instead of what was known where it is anew, and
+// drops those whose tokens have expired.
+func (f *Feed) take(news []Revocation, anew bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if anew {
+		clear(f.grants)
+		clear(f.tokens)
+	}
+	for _, r := range news {
+		if r.GrantID != "" {
+			f.grants[r.GrantID] = r.ExpiresAt
+		}
+		if r.ID != "" {
+			f.tokens[r.ID] = r.ExpiresAt
+		}
+	}
+	now := f.now().Unix()
+	for _, known := range []map[string]int64{f.grants, f.tokens} {
+		for id, expires := range known {
+			if expires <= now {
+				delete(known, id)
+			}
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package bearer
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Key is a public key of the authorization server, for one algorithm.
+type Key struct {
+	Algorithm string // ES256 or RS256
+	Public    crypto.PublicKey
+}
+
+// Keys are the authorization server's, found through its discovery document
+// and kept in memory. They stay when it cannot be reached.
+type Keys struct {
+	issuer string
+	client *http.Client
+	now    func() time.Time
+	log    *slog.Logger
+
+	current atomic.Pointer[keySet]
+
+	mu       sync.Mutex
+	asked    time.Time     // when an unknown kid last made us ask
+	fetching chan struct{} // closes when that answer is there; nil: none is on its way
+}
+
+// keySet is never changed. A set that comes again as it was stays the same
+// value, with the same *Key in it.
+type keySet struct {
+	source []byte
+	byID   map[string]*Key
+}
+
+// NewKeys fetches nothing yet.
+func NewKeys(issuer string, client *http.Client, now func() time.Time, log *slog.Logger) *Keys {
+	return &Keys{issuer: issuer, client: client, now: now, log: log}
+}
+
+const (
+	// refetchAfter is how often an unknown kid may make us ask: anybody can
+	// invent one, and the authorization server must not suffer for it.
+	refetchAfter = 10 * time.Second
+	// retryAfter is the same while we have no keys at all.
+	retryAfter = time.Second
+	// refreshEvery is how long a key that was withdrawn may live on here.
+	refreshEvery = 5 * time.Minute
+	fetchTimeout = 5 * time.Second
+	maxDocument  = 1 << 20
+)
+
+// Key returns the key of that name, or nil where the authorization server has
+// none. An unknown name makes us ask, for a key may be new; whoever has a known
+// one never waits. Its error is *Unavailable while we know no keys.
+func (k *Keys) Key(ctx context.Context, id string) (*Key, error) {
+	set := k.current.Load()
+	if set != nil && set.byID[id] != nil {
+		return set.byID[id], nil
+	}
+	if fetching := k.fetch(set != nil); fetching != nil {
+		select {
+		case <-fetching:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	set = k.current.Load()
+	if set == nil {
+		return nil, &Unavailable{
+			Reason:     "The authorization server cannot be reached, so no token can be verified.",
+			RetryAfter: 2 * time.Second,
+		}
+	}
+	return set.byID[id], nil
+}
+
+// fetch starts asking, unless it is too soon for that. It returns what closes
+// when the answer is there: everybody who misses a key waits for the same one.
+func (k *Keys) fetch(have bool) <-chan struct{} {
+	wait := retryAfter
+	if have {
+		wait = refetchAfter
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	if k.fetching != nil || (!k.asked.IsZero() && now.Sub(k.asked) < wait) {
+		return k.fetching
+	}
+	done := make(chan struct{})
+	k.asked, k.fetching = now, done
+	go func() { // no caller's own: when one hangs up, the others still wait
+		if err := k.Refresh(context.Background()); err != nil {
+			k.log.Debug("keys for an unknown kid", "error", err)
+		}
+		k.mu.Lock()
+		k.fetching = nil
+		k.mu.Unlock()
+		close(done)
+	}()
+	return done
+}
+
+// Work fetches the keys before the first token comes, and every few minutes
+// after, so that a key that was withdrawn is forgotten.
+func (k *Keys) Work(ctx context.Context) {
+	failing := false
+	for {
+		err := k.Refresh(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		pause := refreshEvery
+		if err != nil {
+			if pause = retryAfter; k.current.Load() != nil {
+				pause = refetchAfter
+			}
+			if !failing {
+				k.log.Warn("the authorization server's keys cannot be fetched; will try again", "error", err)
+			}
+		} else if failing {
+			k.log.Info("the authorization server's keys are here")
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Refresh fetches the keys. What we have stays when that fails.
+func (k *Keys) Refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	document, err := k.get(ctx, k.issuer+"/.well-known/openid-configuration")
+	if err != nil {
+		return err
+	}
+	var metadata struct {
+		Issuer  string `json:"issuer"`
+		JWKSURI string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(document, &metadata); err != nil {
+		return fmt.Errorf("discovery document: %w", err)
+	}
+	// RFC 8414 §3.3: the issuer "MUST be identical to the authorization
+	// server's issuer identifier value" that the address was made from.
+	if metadata.Issuer != k.issuer {
+		return fmt.Errorf("discovery document: issuer is %q, expected %q", metadata.Issuer, k.issuer)
+	}
+	source, err := k.get(ctx, metadata.JWKSURI)
+	if err != nil {
+		return err
+	}
+	if set := k.current.Load(); set != nil && bytes.Equal(set.source, source) {
+		return nil
+	}
+	keys, err := parseKeys(source)
+	if err != nil {
+		return fmt.Errorf("jwks: %w", err)
+	}
+	k.current.Store(&keySet{source: source, byID: keys})
+	return nil
+}
+
+func (k *Keys) get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := k.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s", url, resp.Status)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, maxDocument))
+}
+
+// parseKeys reads a JWK set (RFC 7517 §5) and leaves out what is no signing key
+// of ours: keys for encryption, other types and curves, weak ones.
+func parseKeys(source []byte) (map[string]*Key, error) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(source, &set); err != nil {
+		return nil, err
+	}
+	keys := map[string]*Key{}
+	for _, jwk := range set.Keys {
+		algorithm := algorithmOf(jwk)
+		if algorithm == "" || jwk.KeyID == "" || keys[jwk.KeyID] != nil || (jwk.Use != "" && jwk.Use != "sig") {
+			continue
+		}
+		keys[jwk.KeyID] = &Key{Algorithm: algorithm, Public: jwk.Key}
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("no key for ES256 or RS256 among %d", len(set.Keys))
+	}
+	return keys, nil
+}
+
+// algorithmOf is the one algorithm that a key is for: what its alg says, if
+// that fits its type; empty where it is none of ours.
+func algorithmOf(jwk jose.JSONWebKey) string {
+	var fits string
+	switch public := jwk.Key.(type) {
+	case *ecdsa.PublicKey:
+		if public.Curve == elliptic.P256() {
+			fits = "ES256"
+		}
+	case *rsa.PublicKey:
+		if public.N.BitLen() >= 2048 { // RFC 7518 §3.3
+			fits = "RS256"
+		}
+	}
+	if !jwk.Valid() || (jwk.Algorithm != "" && jwk.Algorithm != fits) {
+		return ""
+	}
+	return fits
+}

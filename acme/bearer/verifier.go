@@ -1,0 +1,112 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/http"
+	"sync"
+	"time"
+
+	"example.com/acme-dreams/internal/check"
+)
+
+// Verifier accepts access tokens of one authorization server for one resource.
+type Verifier struct {
+	Issuer   string // compared byte for byte
+	Resource string // our identifier, in aud
+	Keys     *Keys
+	Feed     *Feed
+	Checks   check.Runner
+	Now      func() time.Time
+
+	verified signatures
+}
+
+// Verify judges the access token of a request that needs a scope. Its error is
+// a *Refusal, an *Unavailable, or ctx's.
+func (v *Verifier) Verify(ctx context.Context, header http.Header, scope string) (*Token, error) {
+	compact, err := fromHeader(header)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(compact))
+	token, key, remembered := v.verified.get(sum)
+	if !remembered {
+		if token, err = Parse(compact); err != nil {
+			return nil, invalidToken("This is not an access token of ours")
+		}
+	}
+	current, err := v.Keys.Key(ctx, token.Header.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	now := v.Now()
+	err = check.Run(ctx, v.Checks, checks, &presentation{
+		token: token, key: current, remembered: remembered && key == current,
+		issuer: v.Issuer, resource: v.Resource, scope: scope, now: now,
+		revoked: v.Feed.Revoked(token.Claims.GrantID, token.Claims.ID), feedFresh: v.Feed.Fresh(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !remembered || key != current {
+		v.verified.put(sum, token, current, now)
+	}
+	return token, nil
+}
+
+// signatures remembers which tokens were verified: an ES256 signature costs
+// fifty times what the rest of the list does, and a client sends a token many
+// times. Only the signature is remembered; everything that may change (expiry,
+// revocation, keys, the scope that is asked for) is judged each time. The key
+// is the token's SHA-256, so a hit is that very token.
+type signatures struct {
+	mu      sync.RWMutex
+	entries map[[sha256.Size]byte]signature
+}
+
+type signature struct {
+	token *Token
+	key   *Key
+}
+
+// maxSignatures bounds the memory: about a kilobyte each.
+const maxSignatures = 4096
+
+func (s *signatures) get(sum [sha256.Size]byte) (*Token, *Key, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e, ok := s.entries[sum]
+	return e.token, e.key, ok
+}
+
+func (s *signatures) put(sum [sha256.Size]byte, token *Token, key *Key, now time.Time) {
+	if token.Claims.ExpiresAt == nil {
+		return // a token that never ends would be kept as long
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.entries == nil {
+		s.entries = make(map[[sha256.Size]byte]signature)
+	}
+	if len(s.entries) >= maxSignatures {
+		s.evict(now)
+	}
+	s.entries[sum] = signature{token, key}
+}
+
+// evict makes room: what has expired goes, and where that is too little, an
+// eighth of the rest. Whose that is matters little: they are verified again.
+func (s *signatures) evict(now time.Time) {
+	for sum, e := range s.entries {
+		if !now.Before(e.token.Claims.ExpiresAt.Time) {
+			delete(s.entries, sum)
+		}
+	}
+	for sum := range s.entries {
+		if len(s.entries) <= maxSignatures*7/8 {
+			return
+		}
+		delete(s.entries, sum)
+	}
+}

@@ -1,0 +1,387 @@
+package flow
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"example.com/acme-dreams/internal/check"
+)
+
+//	+---------+                  +--------+                    +----------------------+
+//	| Browser |                  | Dreams |                    | authorization server |
+//	+---------+                  +--------+                    +----------------------+
+//	     |--- GET /connect ---------->|                                   |
+//	     |<-- 303, state, nonce, code_challenge (RFC 6749 §4.1.1,         |
+//	     |         OIDC Core §3.1.2.1, RFC 7636 §4.3)                     |
+//	     |--- the authorization request --------------------------------->|
+//	     |        … the person signs in and decides, out of our sight …   |
+//	     |<-- 303, code, state, iss (RFC 6749 §4.1.2, RFC 9207 §2) -------|
+//	     |--- GET /callback --------->|                                   |
+//	     |                            |--- code, code_verifier ---------->|
+//	     |                            |    (RFC 6749 §4.1.3, RFC 7636 §4.5)
+//	     |                            |<-- access, refresh and ID token --|
+//	     |<-- 303 to the offers ------|    (RFC 6749 §4.1.4, OIDC Core §3.1.3.3)
+
+// Scopes is what Dreams asks for. People may grant less, and do.
+var Scopes = []string{
+	oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess,
+	"preferences:read", "blog:read", "packages:read", "reviews:read",
+}
+
+const (
+	// attemptLifetime is how long a person may take at the authorization server.
+	attemptLifetime = 10 * time.Minute
+
+	// MaxPending is how many attempts one browser may have open: each tab may
+	// have one, and a page that reloads /connect for ever fills no disk.
+	MaxPending = 5
+)
+
+// Attempt is an authorization request under way.
+type Attempt struct {
+	State        string
+	Browser      string // the session that it was started from
+	Nonce        string
+	CodeVerifier string
+	Next         string // where the person goes afterwards, a path of ours
+	StartedAt    time.Time
+}
+
+// Attempts remembers authorization requests that are under way.
+type Attempts interface {
+	// BeginAttempt keeps an attempt. Of the same browser's unspent ones it
+	// keeps the newest MaxPending.
+	BeginAttempt(ctx context.Context, a Attempt) error
+
+	// SpendAttempt finds the attempt with this state and marks it as spent, in
+	// one UPDATE: of two callbacks at the same time one sees spent == false.
+	// known is false where no attempt has that state.
+	SpendAttempt(ctx context.Context, state string, now time.Time) (a Attempt, known, spent bool, err error)
+}
+
+// AuthorizationCode is the authorization code grant with PKCE, as an OpenID
+// Connect relying party does it.
+type AuthorizationCode struct {
+	Server      *AuthorizationServer
+	Client      Client
+	RedirectURI string
+	Attempts    Attempts
+	Checks      check.Runner
+	Now         func() time.Time
+	Random      io.Reader
+}
+
+// Identity is who signed in. The two together name a person, neither alone:
+// "The sub (subject) and iss (issuer) Claims, used together, are the only Claims
+// that an RP can rely upon as a stable identifier for the End-User" (OIDC Core
+// §5.7). Never the e-mail address, which can change hands.
+type Identity struct {
+	Issuer, Subject string
+	Name            string // where the ID token has one
+}
+
+// Connected is what a finished attempt gives.
+type Connected struct {
+	Identity
+	Tokens
+	Next string
+}
+
+// Start begins an attempt for this browser and returns where to send it.
+// prompt is "consent" to be asked again even where everything was granted
+// before (OIDC Core §3.1.2.1), or empty.
+func (g *AuthorizationCode) Start(ctx context.Context, browser, next, prompt string) (string, error) {
+	config, err := g.config(ctx)
+	if err != nil {
+		return "", err
+	}
+	a := Attempt{Browser: browser, Next: next, StartedAt: g.Now()}
+	// Fresh for every attempt: a value that returns would be no proof of anything.
+	for _, value := range []*string{&a.State, &a.Nonce, &a.CodeVerifier} {
+		if *value, err = Unguessable(g.Random); err != nil {
+			return "", err
+		}
+	}
+	if err := g.Attempts.BeginAttempt(ctx, a); err != nil {
+		return "", err
+	}
+	options := []oauth2.AuthCodeOption{
+		oidc.Nonce(a.Nonce),
+		// "plain" would hand the verifier to everyone who sees the request.
+		oauth2.S256ChallengeOption(a.CodeVerifier),
+	}
+	if prompt == "consent" {
+		options = append(options, oauth2.SetAuthURLParam("prompt", prompt))
+	}
+	return config.AuthCodeURL(a.State, options...), nil
+}
+
+// Finish takes what the browser brought to the redirect URI. Until every check
+// has passed, nothing is sent anywhere: a code that is not ours, or not meant
+// for us, must not reach a token endpoint with our credentials beside it.
+func (g *AuthorizationCode) Finish(ctx context.Context, browser string, query url.Values) (Connected, error) {
+	in := callback{Query: query, Browser: browser, Issuer: g.Server.Issuer, Now: g.Now()}
+	var err error
+	if state := query.Get("state"); state != "" {
+		in.Attempt, in.Known, in.Spent, err = g.Attempts.SpendAttempt(ctx, state, in.Now)
+		if err != nil {
+			return Connected{}, err
+		}
+	}
+	if err := check.Run(ctx, g.Checks, callbackChecks, in); err != nil {
+		return Connected{}, err
+	}
+	response, err := g.redeem(ctx, query.Get("code"), in.Attempt.CodeVerifier)
+	if err != nil {
+		return Connected{}, err
+	}
+	identity, err := g.identify(ctx, response, in.Attempt.Nonce)
+	if err != nil {
+		return Connected{}, err
+	}
+	granted, err := tokens(response, Scopes, g.Now())
+	return Connected{Identity: identity, Tokens: granted, Next: in.Attempt.Next}, err
+}
+
+// callback is what the checks of the authorization response judge.
+type callback struct {
+	Query   url.Values
+	Browser string  // the session that brought it; empty: none
+	Attempt Attempt // with this state
+	Known   bool    // there is such an attempt
+	Spent   bool    // and it was spent before
+	Issuer  string  // of the authorization server that we sent the browser to
+	Now     time.Time
+}
+
+var callbackChecks = []check.Check[callback]{
+	{Name: "callback: no parameter stands twice", Source: "RFC 6749 §3.1", Verify: checkParametersOnce},
+	{Name: "callback: state is this browser's own", Source: "RFC 6749 §10.12", Verify: checkStateOwn},
+	{Name: "callback: state is unspent", Source: "RFC 9700 §2.1", Verify: checkStateUnspent},
+	{Name: "callback: the attempt is fresh", Source: "ours: ten minutes", Verify: checkAttemptFresh},
+	{Name: "callback: iss is the server that we asked", Source: "RFC 9207 §2.4", Verify: checkIssuer},
+	{Name: "callback: not both code and error", Source: "RFC 6749 §4.1.2", Verify: checkCodeOrError},
+	{Name: "callback: no error", Source: "RFC 6749 §4.1.2.1", Verify: checkNoError},
+	{Name: "callback: code is present", Source: "RFC 6749 §4.1.2", Verify: checkCodePresent},
+}
+
+// Refusal is an answer that we do not accept. Its words are for the person at
+// the browser.
+type Refusal struct{ Heading, Words string }
+
+func (r *Refusal) Error() string { return r.Words }
+
+// AuthorizationError is an error that the authorization server sent back by
+// redirect (RFC 6749 §4.1.2.1). "access_denied" is a person who said no.
+type AuthorizationError struct{ Code, Description string }
+
+func (e *AuthorizationError) Error() string {
+	return fmt.Sprintf("the authorization server answered %s: %s", e.Code, e.Description)
+}
+
+// "Request and response parameters MUST NOT be included more than once."
+func checkParametersOnce(in callback) error {
+	for _, name := range []string{"code", "state", "iss", "error", "error_description", "error_uri"} {
+		if len(in.Query[name]) > 1 {
+			return &Refusal{"This answer says a thing twice", "The parameter " + name + " stands in it more than once, so nobody can tell which one is meant."}
+		}
+	}
+	return nil
+}
+
+// "The client MUST implement CSRF protection for its redirection URI." Without
+// it, mallory sends you a link with her own code in it, and your browser is
+// connected to her account: what you do there from then on, she can read. An
+// empty state must not match a browser that never started anything.
+func checkStateOwn(in callback) error {
+	switch {
+	case in.Query.Get("state") == "":
+		return &Refusal{"This answer has no state", "The parameter state is missing or empty. Dreams sends one with every request, so this answer is to nothing that Dreams asked."}
+	case !in.Known:
+		return &Refusal{"We did not ask for this", "The parameter state is not one that Dreams sent, or it is long gone."}
+	case in.Browser == "" || subtle.ConstantTimeCompare([]byte(in.Browser), []byte(in.Attempt.Browser)) != 1:
+		return &Refusal{"Another browser asked for this", "The parameter state was given to a different browser. If somebody sent you this link, they may have wanted you to use their account."}
+	}
+	return nil
+}
+
+// "one-time use CSRF tokens carried in the state parameter that are securely
+// bound to the user agent MUST be used for CSRF protection"
+func checkStateUnspent(in callback) error {
+	if in.Spent {
+		return &Refusal{"This answer was used before", "The parameter state was spent when this page was opened for the first time. Nothing was done a second time."}
+	}
+	return nil
+}
+
+func checkAttemptFresh(in callback) error {
+	if in.Now.Sub(in.Attempt.StartedAt) > attemptLifetime {
+		return &Refusal{"That took a while", "You left for Acme more than ten minutes ago. Please start again; Acme may remember what you decided."}
+	}
+	return nil
+}
+
+// "If the value does not match the expected issuer identifier, clients MUST
+// reject the authorization response and MUST NOT proceed with the authorization
+// grant." Otherwise a server that we also know could have us hand it a code of
+// this one (mix-up, RFC 9700 §4.4). Ours always sends iss, so a missing one is
+// refused as well.
+func checkIssuer(in callback) error {
+	switch iss := in.Query.Get("iss"); {
+	case iss == "":
+		return &Refusal{"This answer does not say who gives it", "The parameter iss is missing. Acme's accounts always send it."}
+	case iss != in.Issuer:
+		return &Refusal{"This answer comes from somebody else", fmt.Sprintf("The parameter iss says %q, and Dreams asked %q.", iss, in.Issuer)}
+	}
+	return nil
+}
+
+// A success response has a code, an error response an error; an answer that is
+// both was put together by somebody who hopes that we read only one half.
+func checkCodeOrError(in callback) error {
+	if in.Query.Has("code") && in.Query.Has("error") {
+		return &Refusal{"Yes and no at once", "The answer has both a code and an error. It can only be one of them."}
+	}
+	return nil
+}
+
+func checkNoError(in callback) error {
+	if code := in.Query.Get("error"); code != "" {
+		return &AuthorizationError{Code: code, Description: in.Query.Get("error_description")}
+	}
+	return nil
+}
+
+func checkCodePresent(in callback) error {
+	if in.Query.Get("code") == "" {
+		return &Refusal{"This answer has nothing in it", "There is neither a code nor an error."}
+	}
+	return nil
+}
+
+// redeem is the access token request (RFC 6749 §4.1.3). The verifier proves
+// that who redeems the code is who asked for it (RFC 7636 §4.5).
+func (g *AuthorizationCode) redeem(ctx context.Context, code, verifier string) (*oauth2.Token, error) {
+	config, err := g.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response, err := config.Exchange(g.Server.context(ctx), code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		return nil, tokenError(err)
+	}
+	return response, nil
+}
+
+// identify reads the ID token. go-oidc does OIDC Core §3.1.3.7: signature with
+// a key of the server's by an algorithm of its metadata, iss, aud and exp. What
+// only the one who asked can judge is ours.
+func (g *AuthorizationCode) identify(ctx context.Context, response *oauth2.Token, nonce string) (Identity, error) {
+	server, err := g.Server.discover(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	raw, _ := response.Extra("id_token").(string)
+	verifier := server.Verifier(&oidc.Config{ClientID: g.Client.ID, Now: g.Now})
+	token, err := verifier.Verify(g.Server.context(ctx), raw)
+	if noKeys := (*url.Error)(nil); errors.As(err, &noKeys) {
+		return Identity{}, &Unreachable{noKeys}
+	}
+	if err != nil {
+		return Identity{}, &Refusal{"We cannot tell who you are", "The ID token did not pass: " + err.Error()}
+	}
+	in := idToken{Token: token, AccessToken: response.AccessToken, ClientID: g.Client.ID, Nonce: nonce}
+	if err := token.Claims(&in.Claims); err != nil {
+		return Identity{}, errors.New("the ID token's claims are not what OIDC Core §5.1 says")
+	}
+	if err := check.Run(ctx, g.Checks, idTokenChecks, in); err != nil {
+		return Identity{}, err
+	}
+	return Identity{Issuer: token.Issuer, Subject: token.Subject, Name: in.Claims.Name}, nil
+}
+
+// idToken is what the checks of the ID token judge, its signature, iss, aud and
+// exp being good.
+type idToken struct {
+	Token       *oidc.IDToken
+	AccessToken string // that came with it
+	ClientID    string // ours
+	Nonce       string // that we sent
+	Claims      struct {
+		AuthorizedParty string `json:"azp"`
+		Name            string `json:"name"`
+	}
+}
+
+var idTokenChecks = []check.Check[idToken]{
+	{Name: "ID token: nonce is the one that we sent", Source: "OIDC Core §3.1.3.7", Verify: checkNonce},
+	{Name: "ID token: azp, where it stands, is us", Source: "OIDC Core §3.1.3.7", Verify: checkAuthorizedParty},
+	{Name: "ID token: sub is present", Source: "OIDC Core §2", Verify: checkSubject},
+	{Name: "ID token: at_hash fits the access token", Source: "OIDC Core §3.1.3.8", Verify: checkAccessTokenHash},
+}
+
+// "If a nonce value was sent in the Authentication Request, a nonce Claim MUST
+// be present and its value checked to verify that it is the same value as the
+// one that was sent in the Authentication Request." Otherwise an ID token that
+// was stolen elsewhere could be injected here.
+func checkNonce(in idToken) error {
+	if in.Nonce == "" || subtle.ConstantTimeCompare([]byte(in.Token.Nonce), []byte(in.Nonce)) != 1 {
+		return &Refusal{"This proof is for another request", "The ID token's nonce is not the one that Dreams sent."}
+	}
+	return nil
+}
+
+// A token may name several audiences; azp says which of them it was made for.
+// go-oidc leaves this to us.
+func checkAuthorizedParty(in idToken) error {
+	if azp := in.Claims.AuthorizedParty; azp != "" && azp != in.ClientID {
+		return &Refusal{"This proof was made for somebody else", fmt.Sprintf("The ID token's azp is %q, and we are %q.", azp, in.ClientID)}
+	}
+	return nil
+}
+
+// Two people without a name would be one.
+func checkSubject(in idToken) error {
+	if in.Token.Subject == "" {
+		return &Refusal{"We cannot tell who you are", "The ID token has no sub."}
+	}
+	return nil
+}
+
+// The claim is optional in this flow; where it stands, it ties the ID token to
+// the access token beside it.
+func checkAccessTokenHash(in idToken) error {
+	if in.Token.AccessTokenHash == "" {
+		return nil
+	}
+	if err := in.Token.VerifyAccessToken(in.AccessToken); err != nil {
+		return &Refusal{"Two tokens that do not belong together", "The ID token's at_hash does not fit the access token that came with it."}
+	}
+	return nil
+}
+
+func (g *AuthorizationCode) config(ctx context.Context) (*oauth2.Config, error) {
+	server, err := g.Server.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &oauth2.Config{
+		ClientID: g.Client.ID, ClientSecret: g.Client.Secret,
+		Endpoint: server.endpoint(), RedirectURL: g.RedirectURI, Scopes: Scopes,
+	}, nil
+}
+
+// Rules lists the checks of this package for an index.
+func Rules() []check.Rule {
+	return append(
+		check.Rules("dreams/flow: authorization response", callbackChecks),
+		check.Rules("dreams/flow: ID token", idTokenChecks)...)
+}

@@ -1,0 +1,70 @@
+package flow
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+//	+--------+                                            +----------------------+
+//	| Dreams |                                            | authorization server |
+//	+--------+                                            +----------------------+
+//	    |--- grant_type=client_credentials (RFC 6749 §4.4.2) ------>|
+//	    |<-- an access token, no refresh token (RFC 6749 §4.4.3) ---|
+
+// ClientCredentials is the client credentials grant: Dreams for itself, without
+// a person. It opens what is public and nothing else.
+type ClientCredentials struct {
+	Server *AuthorizationServer
+	Client Client
+	Scopes []string
+	Now    func() time.Time
+
+	mu   sync.Mutex
+	held Tokens
+}
+
+// AccessToken returns the token that we hold, or a new one.
+func (g *ClientCredentials) AccessToken(ctx context.Context) (string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.Now().Add(early).Before(g.held.ExpiresAt) {
+		return g.held.AccessToken, nil
+	}
+	return g.request(ctx)
+}
+
+// Renew returns another token than the one that Acme refused. There is nothing
+// to refresh: "A refresh token SHOULD NOT be included." (RFC 6749 §4.4.3)
+func (g *ClientCredentials) Renew(ctx context.Context, refused string) (string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held.AccessToken != refused && g.held.AccessToken != "" {
+		return g.held.AccessToken, nil
+	}
+	return g.request(ctx)
+}
+
+func (g *ClientCredentials) request(ctx context.Context) (string, error) {
+	server, err := g.Server.discover(ctx)
+	if err != nil {
+		return "", err
+	}
+	endpoint := server.endpoint()
+	config := clientcredentials.Config{
+		ClientID: g.Client.ID, ClientSecret: g.Client.Secret,
+		TokenURL: endpoint.TokenURL, AuthStyle: endpoint.AuthStyle, Scopes: g.Scopes,
+	}
+	response, err := config.Token(g.Server.context(ctx))
+	if err != nil {
+		return "", tokenError(err)
+	}
+	held, err := tokens(response, g.Scopes, g.Now())
+	if err != nil {
+		return "", err
+	}
+	g.held = held
+	return held.AccessToken, nil
+}

@@ -1,0 +1,51 @@
+// Package flow is Dreams as an OAuth client: one file per grant, as a client
+// does it, on golang.org/x/oauth2 and go-oidc.
+//
+//	authorization_server.go  who we talk to, learnt by discovery alone
+//	authorization_code.go    the person at the browser lets us in (RFC 6749 §4.1, RFC 7636, OIDC Core §3.1)
+//	refresh_token.go         we come back later (RFC 6749 §6)
+//	client_credentials.go    we speak for ourselves (RFC 6749 §4.4)
+//	revocation.go            we give back what we were given (RFC 7009)
+//
+// What was granted is kept by somebody else: the interfaces Attempts and
+// Connections say what they must promise.
+package flow
+
+import (
+	"encoding/base64"
+	"io"
+	"strings"
+	"time"
+)
+
+// Client is who we are to the authorization server: client_id and
+// client_secret (RFC 6749 §2.3.1), sent by HTTP Basic.
+type Client struct{ ID, Secret string }
+
+// Tokens is what the token endpoint gave us (RFC 6749 §5.1).
+type Tokens struct {
+	AccessToken  string
+	RefreshToken string // empty without offline_access
+	ExpiresAt    time.Time
+	Scope        []string // as granted, which may be less than we asked for
+}
+
+// Unguessable returns 256 random bits in the alphabet of state, nonce and
+// code_verifier: 43 characters, the least that RFC 7636 §4.1 allows.
+func Unguessable(random io.Reader) (string, error) {
+	b := make([]byte, 32)
+	if _, err := io.ReadFull(random, b); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// scopesOf splits a scope parameter: "The value of the scope parameter is
+// expressed as a list of space-delimited, case-sensitive strings" (RFC 6749
+// §3.3). A response without one means what was asked for (RFC 6749 §5.1).
+func scopesOf(extra any, asked []string) []string {
+	if scope, ok := extra.(string); ok {
+		return strings.Fields(scope)
+	}
+	return asked
+}

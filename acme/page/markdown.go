@@ -1,0 +1,137 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// markdown turns what people write into HTML. It has no option WithUnsafe: raw
+// HTML is left out and a link to javascript: leads nowhere, so that its output
+// is safe whatever a stranger typed.
+var markdown = goldmark.New(
+	goldmark.WithParserOptions(parser.WithASTTransformers(util.Prioritized(tame{}, 100))),
+	goldmark.WithRendererOptions(html.WithHardWraps()),
+)
+
+// tame fits a stranger's text into a page of ours.
+type tame struct{}
+
+// Transform moves headings below the page's own, makes pictures from elsewhere
+// plain links (nobody who reads a story should tell a third host so), and
+// vouches for no link.
+func (tame) Transform(document *ast.Document, reader text.Reader, _ parser.Context) {
+	var pictures []*ast.Image
+	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Heading:
+			n.Level = min(n.Level+1, 6)
+		case *ast.Link:
+			n.SetAttributeString("rel", []byte("nofollow ugc noopener noreferrer"))
+		case *ast.AutoLink:
+			n.SetAttributeString("rel", []byte("nofollow ugc noopener noreferrer"))
+		case *ast.Image:
+			pictures = append(pictures, n)
+		}
+		return ast.WalkContinue, nil
+	})
+	for _, picture := range pictures {
+		link := ast.NewLink()
+		link.Destination = picture.Destination
+		link.SetAttributeString("rel", []byte("nofollow ugc noopener noreferrer"))
+		for child := picture.FirstChild(); child != nil; {
+			next := child.NextSibling()
+			link.AppendChild(link, child)
+			child = next
+		}
+		parent := picture.Parent()
+		if inLink(parent) { // links do not nest
+			for child := link.FirstChild(); child != nil; {
+				next := child.NextSibling()
+				parent.InsertBefore(parent, picture, child)
+				child = next
+			}
+			parent.RemoveChild(parent, picture)
+			continue
+		}
+		parent.ReplaceChild(parent, picture, link)
+	}
+}
+
+func inLink(n ast.Node) bool {
+	for ; n != nil; n = n.Parent() {
+		if n.Kind() == ast.KindLink {
+			return true
+		}
+	}
+	return false
+}
+
+// Markdown renders a post's body.
+func Markdown(source string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		var out bytes.Buffer
+		if err := markdown.Convert([]byte(source), &out); err != nil {
+			return err
+		}
+		_, err := out.WriteTo(w)
+		return err
+	})
+}
+
+// Excerpt is the first paragraph of a post as plain text, cut between words
+// after most characters.
+func Excerpt(source string, most int) string {
+	document := markdown.Parser().Parse(text.NewReader([]byte(source)))
+	for n := document.FirstChild(); n != nil; n = n.NextSibling() {
+		if n.Kind() == ast.KindParagraph {
+			return cut(plain(n, []byte(source)), most)
+		}
+	}
+	return ""
+}
+
+func plain(n ast.Node, source []byte) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		switch n := n.(type) {
+		case *ast.Text:
+			if entering {
+				b.Write(n.Segment.Value(source))
+				if n.SoftLineBreak() || n.HardLineBreak() {
+					b.WriteByte(' ')
+				}
+			}
+		case *ast.String:
+			if entering {
+				b.Write(n.Value)
+			}
+		}
+		return ast.WalkContinue, nil
+	})
+	return strings.TrimSpace(b.String())
+}
+
+func cut(s string, most int) string {
+	runes := []rune(s)
+	if len(runes) <= most {
+		return s
+	}
+	head := string(runes[:most])
+	if i := strings.LastIndexByte(head, ' '); i > 0 {
+		head = head[:i]
+	}
+	return strings.TrimRight(head, " ,;:.") + " …"
+}

@@ -84,7 +84,7 @@ func Home(frame views.Frame, v HomeView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</code></dd><dt>Discovery</dt><dd><a href=\"/.well-known/openid-configuration\">openid-configuration</a> (OpenID Connect Discovery 1.0)</dd><dd><a href=\"/.well-known/oauth-authorization-server\">oauth-authorization-server</a> (RFC 8414)</dd><dt>Keys</dt><dd><a href=\"/jwks\">jwks</a> (RFC 7517)</dd></dl></div></div></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</code></dd><dt>Discovery</dt><dd><p><a href=\"/.well-known/openid-configuration\">openid-configuration</a> (OpenID Connect Discovery 1.0)</p><p><a href=\"/.well-known/oauth-authorization-server\">oauth-authorization-server</a> (RFC 8414)</p></dd><dt>Keys</dt><dd><a href=\"/jwks\">jwks</a> (RFC 7517)</dd></dl></div></div></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -121,19 +121,27 @@ func cast(frame views.Frame) templ.Component {
 			templ_7745c5c3_Var5 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
+		templ_7745c5c3_Err = views.Hop([]views.HopStep{
+			{Party: views.Client, Text: "asks"},
+			{Party: views.AuthorizationServer, Text: "you decide", Bold: true},
+			{Party: views.ResourceServer, Text: "shows what you allowed"},
+		}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<dl class=\"stack\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = castMember(views.Client, frame.DreamsURL, "looks for holidays that you would like, and for that asks to see what Acme knows about you.").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = castMember(views.Client, frame.DreamsURL, "Looks for holidays that you would like, and for that asks to see what Acme knows about you.").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = castMember(views.AuthorizationServer, frame.AuthserverURL, "you are here. It asks you who you are and what Dreams may have, and writes the answer on a token.").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = castMember(views.AuthorizationServer, frame.AuthserverURL, "You are here. This server asks you who you are and what Dreams may have, and writes the answer on a token.").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = castMember(views.ResourceServer, frame.AcmeURL, "keeps your journeys, wishes and posts, and shows Dreams what the token opens and nothing else.").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = castMember(views.ResourceServer, frame.AcmeURL, "Keeps your journeys, wishes and posts, and shows Dreams what the token opens and nothing else.").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -181,7 +189,7 @@ func castMember(p views.Party, url, sentence string) templ.Component {
 		var templ_7745c5c3_Var7 templ.SafeURL
 		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinURLErrs(url)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 54, Col: 16}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 61, Col: 16}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {
@@ -194,7 +202,7 @@ func castMember(p views.Party, url, sentence string) templ.Component {
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.Name())
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 54, Col: 29}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 61, Col: 29}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
@@ -207,7 +215,7 @@ func castMember(p views.Party, url, sentence string) templ.Component {
 		var templ_7745c5c3_Var9 string
 		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(p.Role())
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 55, Col: 39}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 62, Col: 39}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 		if templ_7745c5c3_Err != nil {
@@ -220,7 +228,7 @@ func castMember(p views.Party, url, sentence string) templ.Component {
 		var templ_7745c5c3_Var10 string
 		templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(sentence)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 57, Col: 16}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `home.templ`, Line: 64, Col: 16}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 		if templ_7745c5c3_Err != nil {

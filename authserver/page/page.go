@@ -7,12 +7,13 @@
 // data (dates, names of scopes, the reason of a refusal) come ready in the view;
 // what is said here is the same for everybody. Names, purposes and addresses of
 // clients are strangers' words. templ escapes them and replaces URLs that are
-// neither http nor https nor mailto; names stand in <bdi>, so that one written
-// from right to left cannot turn the sentence around it.
+// neither http nor https nor mailto; they pass through plain and stand in <bdi>,
+// so that a name cannot turn the sentence around it.
 package page
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"example.com/acme-dreams/views"
@@ -29,9 +30,21 @@ func titled(frame views.Frame, title string) views.Frame {
 	return frame
 }
 
+// plain leaves out of a stranger's words the characters that nobody sees: those
+// that control, and those that turn the direction of writing. With the latter a
+// name reads as another one ("emcA" as "Acme").
+func plain(words string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, words)
+}
+
 // initial stands where a logo would.
 func initial(name string) string {
-	first, size := utf8.DecodeRuneInString(strings.TrimSpace(name))
+	first, size := utf8.DecodeRuneInString(strings.TrimSpace(plain(name)))
 	if size == 0 {
 		return "?"
 	}

@@ -1,0 +1,169 @@
+package page
+
+import (
+	"github.com/a-h/templ"
+
+	"example.com/acme-dreams/views"
+)
+
+// The people and clients of the pages below are the seeded ones.
+
+func sampleFrame() views.Frame {
+	return views.Frame{
+		Brand: views.AccountsBrand, Host: "localhost:9000", Theme: "system", Path: "/",
+		Nav:           []views.Link{{Label: "Connected apps", Href: "/account/apps"}, {Label: "Security", Href: "/account/security"}},
+		HelpHref:      "/help",
+		SignIn:        "/login",
+		AuthserverURL: "http://localhost:9000", AcmeURL: "http://localhost:9001", DreamsURL: "http://localhost:9002",
+	}
+}
+
+func signedInFrame() views.Frame {
+	frame := sampleFrame()
+	frame.Person = &views.Person{Name: "Alice Moreau", SignOut: "/account/logout", CSRF: "c-1"}
+	return frame
+}
+
+func sampleLogin() LoginView {
+	return LoginView{
+		Action: "/login", Interaction: "i-1", CSRF: "c-1",
+		ClientName: "Dreams", ClientHost: "localhost:9002", Host: "localhost:9000", RememberFor: "14 days",
+		Personas: []Persona{
+			{"alice", "wanderlust", "Alice", "A"}, {"bob", "wanderlust", "Bob", "B"},
+			{"carol", "wanderlust", "Carol", "C"}, {"root", "wanderlust", "Ravi", "R"},
+		},
+	}
+}
+
+func sampleConsent() ConsentView {
+	return ConsentView{
+		Action: "/consent", Interaction: "i-1", CSRF: "c-1",
+		Client: ConsentClient{
+			Name: "Dreams", Developer: "Dreams GmbH", Verified: true, Host: "localhost:9002",
+			Since: "2 March 2026", Purpose: "to find holidays you would like and e-mail you offers",
+		},
+		Person: ConsentPerson{Name: "Alice Moreau", Email: "alice@acme.test"},
+		See: []ConsentScope{
+			{Scope: "openid", Sentence: "That you are the same person as last time", Reason: "Dreams keeps your offers apart from other people’s.", Sensitivity: "low", Detail: "An identifier that means nothing outside Acme.", Sample: "u_7Qm2kXf0Rb9sTzLw", Locked: true, Ticked: true},
+			{Scope: "profile", Sentence: "Your name and picture", Reason: "Dreams greets you and signs its letters to you.", Sensitivity: "low", Sample: "Alice Moreau", Locked: true, Ticked: true},
+			{Scope: "email", Sentence: "Your e-mail address", Reason: "So that offers can reach you as a letter. Without it they stay on the Dreams page.", Sensitivity: "medium", Sample: "alice@acme.test"},
+			{Scope: "packages:read", Sentence: "The holidays that Acme sells", Reason: "So that Dreams knows what Acme sells.", Sensitivity: "low", Public: true},
+			{Scope: "preferences:read", Sentence: "Your travel preferences", Reason: "So that offers fit you.", Sensitivity: "medium", Detail: "What you like, what a trip may cost, whom you travel with and in which months. They are kept at Acme Travel, under My data."},
+			{Scope: "blog:read", Sentence: "Your blog posts, unpublished ones and pictures included", Reason: "So that offers match what you write about.", Sensitivity: "high", Detail: "Every post you have written, those too that nobody has read yet."},
+		},
+		KeepAccess: []ConsentScope{
+			{Scope: "offline_access", Sentence: "Look again without asking you each time", Reason: "So that offers can arrive while you sleep.", Sensitivity: "medium", Detail: "Dreams gets a refresh token. It ends at the date you choose below, or when you press Remove in Connected apps."},
+		},
+		Durations: []ConsentDuration{
+			{Value: "once", Label: "Once, until 15:02 today"},
+			{Value: "30d", Label: "30 days, until 14 October 2026"},
+			{Value: "until_revoked", Label: "Until I stop it", Checked: true},
+		},
+	}
+}
+
+// againConsent asks somebody who said yes to a part before.
+func againConsent() ConsentView {
+	v := sampleConsent()
+	v.Last = "3 May"
+	v.Notices = []string{"Dreams asked us to show you this page again."}
+	for i := range v.See {
+		v.See[i].Ticked = v.See[i].Scope == "preferences:read"
+		v.See[i].New = v.See[i].Scope == "blog:read"
+	}
+	v.KeepAccess[0].New = true
+	return v
+}
+
+// strangerConsent is from somebody who chose the name to deceive.
+func strangerConsent() ConsentView {
+	v := sampleConsent()
+	v.Client = ConsentClient{
+		Name: `Acme</h1><script>alert(1)</script> "Support" ` + "\u202e" + `desrever`, Developer: "<b>Acme</b>", Host: "evil.example",
+		Purpose: `"><img src=x onerror=alert(1)>`, PolicyURI: "javascript:alert(1)", TermsURI: "data:text/html,x",
+	}
+	v.Warning = "Did you start this yourself, on a device in front of you? If somebody sent you the code, stop: they would get what you tick."
+	v.Change = []ConsentScope{{Scope: "preferences:write", Sentence: "Change your travel preferences", Reason: `<script>alert(2)</script>`, Sensitivity: "high"}}
+	v.ActForYou = []ConsentScope{{Scope: "reviews:write", Sentence: "Write reviews with your name below them", Reason: "So that you need not.", Sensitivity: "high"}}
+	return v
+}
+
+func sampleError() ErrorView {
+	return ErrorView{
+		Code:        "invalid_request",
+		Heading:     "We stopped here, so that nobody gets sent to the wrong place",
+		Lead:        "An app wanted us to send you on to an address that it never registered with us. That can be a typing error of its makers, or somebody trying to catch your sign-in. Nothing was shared, and we did not send you anywhere.",
+		Next:        views.Link{Label: "Go to Acme Travel", Href: "http://localhost:9001"},
+		Explanation: "dreams-web sent a redirect_uri that it has not registered.",
+		ClientID:    "dreams-web", Received: "http://localhost:9002/callback/", Nearest: "http://localhost:9002/callback",
+		Registered: []string{"http://localhost:9002/callback"},
+		Rule:       "Compared as strings, character by character; after such an error nobody is redirected.",
+		Sources:    []string{"RFC 9700 §4.1.3", "RFC 6749 §4.1.2.1"},
+		Fix:        "Send the registered address, or register this one.",
+	}
+}
+
+func sampleApps() AppsView {
+	return AppsView{
+		Active: 2, Ended: 1, CSRF: "c-1", Notice: "Dreams TV was removed. Tokens already issued stop within 2 seconds. What it copied stays with it: ask it to delete.",
+		Apps: []App{
+			{
+				ClientID: "dreams-web", Name: "Dreams", Host: "localhost:9002", Verified: true, Since: "3 May 2026", Until: "14 October 2026", LastUsed: "today 14:02: got a new token",
+				Can: []Permission{{"profile", "Your name and picture"}, {"preferences:read", "Your travel preferences"}, {"blog:read", "Your blog posts, unpublished ones and pictures included"}},
+			},
+			{
+				ClientID: "c_9f", Name: "Holiday\u202eplanner", Host: "planner.example", Since: "11 July 2026", Until: "when you stop it",
+				Can: []Permission{{"profile", "Your name and picture"}}, Warning: "You have not used this for 40 days.",
+			},
+		},
+	}
+}
+
+func endedApps() AppsView {
+	return AppsView{Tab: EndedApps, Active: 2, Ended: 1, Apps: []App{{
+		ClientID: "dreams-tv", Name: "Dreams TV", Verified: true, Since: "1 May 2026", Ended: "9 May 2026, removed by you",
+		Can: []Permission{{"profile", "Your name and picture"}},
+	}}}
+}
+
+func sampleSecurity() SecurityView {
+	return SecurityView{Older: "?before=7", Events: []SecurityEvent{
+		{Time: "today 14:03", DateTime: "2026-09-14T14:03:00Z", What: "A refresh token came back that had been used: everything it gave was revoked", App: "Dreams", Address: "127.0.0.1", Alarming: true},
+		{Time: "today 14:02", DateTime: "2026-09-14T14:02:00Z", What: "You let an app in", App: "Dreams", Address: "127.0.0.1"},
+		{Time: "today 14:01", DateTime: "2026-09-14T14:01:00Z", What: "Signed in", Address: "127.0.0.1"},
+	}}
+}
+
+// samples are all pages, each in every state that looks different.
+func samples() map[string]templ.Component {
+	failed, waiting, alone := sampleLogin(), sampleLogin(), sampleLogin()
+	failed.Username, failed.Error, failed.Notices = "alice", "User name or password is wrong.", []string{"Dreams asked you to sign in again: your last sign-in is more than 60 seconds old."}
+	waiting.Username, waiting.Wait = "alice", "There were too many wrong passwords for this user name. Try again in 4 minutes and 12 seconds."
+	alone.ClientName, alone.ClientHost, alone.Personas = "", "", nil
+	return map[string]templ.Component{
+		"login":            Login(sampleFrame(), sampleLogin()),
+		"login-failed":     Login(sampleFrame(), failed),
+		"login-wait":       Login(sampleFrame(), waiting),
+		"login-alone":      Login(sampleFrame(), alone),
+		"consent":          Consent(signedInFrame(), sampleConsent()),
+		"consent-again":    Consent(signedInFrame(), againConsent()),
+		"consent-stranger": Consent(signedInFrame(), strangerConsent()),
+		"error":            OAuthError(sampleFrame(), sampleError()),
+		"error-expired": OAuthError(sampleFrame(), ErrorView{
+			Code: "invalid_request", Heading: "This sign-in is too old", Lead: "It began 12 minutes ago. Start again from Dreams.",
+			Next: views.Link{Label: "Back to Dreams", Href: "http://localhost:9002"},
+		}),
+		"apps":       Apps(signedInFrame(), sampleApps()),
+		"apps-ended": Apps(signedInFrame(), endedApps()),
+		"apps-empty": Apps(signedInFrame(), AppsView{}),
+		"security":   Security(signedInFrame(), sampleSecurity()),
+		"account":    Account(signedInFrame(), AccountView{Name: "Alice Moreau", Email: "alice@acme.test", Initials: "AM", Apps: "2 apps may look at some of your data.", LastSignIn: "today 14:02 from 127.0.0.1", CSRF: "c-1"}),
+		"home":       Home(sampleFrame(), HomeView{Host: "localhost:9000", Issuer: "http://localhost:9000", SignIn: "/login"}),
+		"signed-out": SignedOut(sampleFrame(), SignedOutView{}),
+		"confirm": Confirm(signedInFrame(), ConfirmView{
+			Heading: "Sign out of Acme?", Lead: "Dreams asks us to end your session here.", Action: "/account/logout",
+			Hidden: []KeyValue{{"csrf", "c-1"}}, Button: "Sign out", CancelHref: "/account",
+		}),
+		"help": Help(sampleFrame()),
+	}
+}

@@ -6,6 +6,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 )
 
@@ -112,6 +113,7 @@ func (db *DB) write() {
 				return
 			}
 		}
+		runtime.Gosched() // callers that were just answered may be about to write again
 		batch := db.waiting(first)
 		if tx == nil {
 			conn, err := db.writer.Conn(context.Background())
@@ -161,9 +163,6 @@ func (tx *Tx) commit(batch []*job) error {
 	if _, err := tx.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	if len(batch) == 1 { // the transaction is the job's own
-		return tx.end(ctx, batch[0])
-	}
 	for _, j := range batch {
 		if _, err := tx.Exec(ctx, "SAVEPOINT job"); err != nil {
 			return err
@@ -179,18 +178,6 @@ func (tx *Tx) commit(batch []*job) error {
 	}
 	_, err := tx.Exec(ctx, "COMMIT")
 	return err
-}
-
-// end runs a job that shares its transaction with nobody, and ends it.
-func (tx *Tx) end(ctx context.Context, j *job) error {
-	if j.err = j.run(tx); j.err == nil {
-		_, err := tx.Exec(ctx, "COMMIT")
-		return err
-	}
-	if _, err := tx.Exec(ctx, "ROLLBACK"); err != nil {
-		return errors.Join(j.err, err)
-	}
-	return nil
 }
 
 // run keeps a panic from ending the only goroutine that writes.

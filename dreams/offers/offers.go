@@ -172,7 +172,7 @@ func (s Source) Public() bool { return s.Scope == ScopePackages || s.Scope == Sc
 type Unused struct {
 	What    string `json:"what"`   // "your posts"
 	Why     string `json:"why"`    // "You did not share them."
-	Better  string `json:"better"` // what it would better: "We would know which places you write about."
+	Better  string `json:"better"` // what it would better: "With them we would look for the places that you write about."
 	Scope   string `json:"scope"`
 	Record  Record `json:"record"`
 	Granted bool   `json:"granted,omitempty"` // the scope was granted, the record empty or unreadable

@@ -454,15 +454,15 @@ func unused(m Material, best []Offer) []Unused {
 	}
 	add(Unused{
 		What: "your preferences", Scope: ScopePreferences, Record: RecordPreferences,
-		Better: "We would know what you like, in which months, with whom and for how much.",
+		Better: "With them we would know what you like, in which months, with whom and for how much.",
 	}, m.whyUnused(ScopePreferences, RecordPreferences, "them", m.Preferences != nil && !m.Preferences.empty(), "There is nothing in them yet."))
 	add(Unused{
 		What: "your posts", Scope: ScopePosts, Record: RecordPosts,
-		Better: "We would look for the places and things that you write about.",
+		Better: "With them we would look for the places and things that you write about.",
 	}, m.whyUnused(ScopePosts, RecordPosts, "them", slices.ContainsFunc(best, Offer.spokenOf), noPostHelps(m)))
 	add(Unused{
 		What: "your e-mail address", Scope: ScopeEmail, Record: RecordMe,
-		Better: "We would send you these offers as a letter.",
+		Better: "With it we would send you these offers as a letter.",
 	}, m.whyUnused(ScopeEmail, RecordMe, "it", m.Email != "", "Your account has none."))
 	return all
 }

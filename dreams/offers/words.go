@@ -202,7 +202,7 @@ var stopWords = stemSet(`
 	before being best better between both but came can come could day days did does done down each early enough
 	even every everybody everything far few first five for four from get gets go goes going gone good great had
 	half has have her here him his how into its just keep kind last later least left less let like little long
-	made make many may means mind mine more most much must name never new next nine nobody not nothing now off
+	look made make many may means mind mine more most much must name never new next nine nobody not nothing now off
 	once one only open other our out over own part people perhaps put quite really right said same saw say says
 	see seven several shall she should side since six slept small some somebody something still stop such take
 	ten than that the their them then there these they thing things this those three through time too took two

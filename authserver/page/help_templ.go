@@ -44,7 +44,7 @@ func Help(frame views.Frame) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"wrap mid pad\"><div class=\"sheet stack\"><h1>Help</h1><p class=\"lead\">Short answers. The long ones are in the README that came with this program.</p><div class=\"verb stack\" id=\"sign-in\"><h2>I cannot sign in</h2><p>This is a training system: the people are made up, and the login page lists them with their password. After ten wrong passwords in five minutes it asks you to wait; the page says how long. Nobody is locked out for good.</p></div><div class=\"verb stack\" id=\"password\"><h2>Who sees my password?</h2><p>This server, and nobody else. Look at the address before you type it: it has to begin with <code>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"wrap mid pad\"><div class=\"sheet stack\"><h1>Help</h1><p class=\"lead\">Short answers. The long ones are in the README that came with this program.</p><div class=\"verb stack\" id=\"sign-in\"><h2>I cannot sign in</h2><p>On a training system the people are made up, and the login page lists them with their password. After ten wrong passwords in five minutes you are asked to wait; the page says how long. Wrong passwords lock nobody out for good.</p></div><div class=\"verb stack\" id=\"password\"><h2>Who sees my password?</h2><p>This server, and nobody else. Look at the address before you type it: it has to begin with <code>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -48,6 +48,9 @@ func Configure(env environment.Environment, log *slog.Logger) Config {
 	return Config{Env: env, Log: log, Now: time.Now, Random: rand.Reader, Back: backchannel.Transport(env)}
 }
 
+// workTimeout is how long Work may take to end once the last request is answered.
+const workTimeout = 2 * time.Second
+
 // Main runs a program and returns its exit status: 0 after a graceful stop, 1
 // when it failed, 2 when it was started with something that cannot be used.
 // "healthcheck" as the only argument asks the running program whether it is
@@ -57,9 +60,9 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 	if err != nil {
 		return fail(name, 2, err)
 	}
-	address := string(env.ListenAddr)
-	if address == "" {
-		address = public(env).Address()
+	address := environment.Loopback(public(env).Address())
+	if env.ListenAddr != "" {
+		address = string(env.ListenAddr)
 	}
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "healthcheck":
@@ -77,31 +80,74 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 	// Listening comes first: a taken port is told before a database is touched.
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fail(name, 1, fmt.Errorf("cannot listen on %s: %w", address, err))
+		return fail(name, 2, cannotListen(name, env, public(env), err))
+	}
+	if err := writable(env.DataDir); err != nil {
+		_ = listener.Close()
+		return fail(name, 2, Unusable{"DATA_DIR", env.DataDir, "expected a folder to write to: " + err.Error()})
 	}
 	server, err := compose(ctx, Configure(env, log))
 	if err != nil {
 		_ = listener.Close()
 		var unusable Unusable
-		if errors.As(err, &unusable) {
+		switch {
+		case errors.As(err, &unusable):
 			return fail(name, 2, err)
+		case ctx.Err() != nil: // stopped before it was up
+			return 0
 		}
 		return fail(name, 1, err)
 	}
-	go server.Work(ctx)
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		server.Work(ctx)
+	}()
 	fmt.Printf("%-10s %s  (listening on %s, data in %s)\n", name, public(env), listener.Addr(), env.DataDir)
 	err = httpserver.Run(ctx, listener, server, log)
+	stop() // Work ends, also where serving failed by itself
+	select {
+	case <-worked:
+	case <-time.After(workTimeout):
+		log.Warn("the work between requests did not end in time")
+	}
 	if err := errors.Join(err, server.Close()); err != nil {
 		return fail(name, 1, err)
 	}
 	return 0
 }
 
-// Unusable is a setting that the environment allows and the data does not.
+// Unusable is a setting that the environment allows and the data, or the
+// computer, does not.
 type Unusable struct{ Variable, Value, Expected string }
 
 func (u Unusable) Error() string {
 	return fmt.Sprintf("%s=%q cannot be used: %s", u.Variable, u.Value, u.Expected)
+}
+
+// cannotListen names the variable that decided where to listen.
+func cannotListen(name string, env environment.Environment, public environment.BaseURL, err error) Unusable {
+	u := Unusable{Variable: "LISTEN_ADDR", Value: string(env.ListenAddr), Expected: "expected a free port of this computer"}
+	if env.ListenAddr == "" {
+		u = Unusable{
+			Variable: strings.ToUpper(name) + "_URL", Value: public.String(),
+			Expected: "expected a free port of this computer, or LISTEN_ADDR to say where to listen",
+		}
+	}
+	u.Expected += ": " + err.Error()
+	return u
+}
+
+// writable tells why a folder, made where missing, does not take files.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 func fail(name string, status int, err error) int {

@@ -1,0 +1,108 @@
+// Package api is Acme Travel's resource server over HTTP: the route table, the
+// handlers, and the way errors are told.
+package api
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/acme/bearer"
+	"example.com/acme-dreams/acme/store"
+	"example.com/acme-dreams/internal/environment"
+)
+
+// API answers requests that carry an access token.
+type API struct {
+	URL        environment.BaseURL // our public URL: our resource identifier
+	Authserver environment.BaseURL // the issuer whose tokens we take
+	Store      *store.Store
+	Verifier   *bearer.Verifier
+	Static     http.Handler // the program's files, by paths like /static/art/alps.svg
+	Log        *slog.Logger
+
+	links links
+}
+
+// Route is a request that the API answers, and the scope that opens it.
+type Route struct {
+	Method string
+	Path   string // as Echo spells it
+	Scope  string // RFC 6749 §3.3; there is no route without
+	Handle func(echo.Context, *bearer.Token) error
+}
+
+// Routes is the whole API. The router, the enforcement of scopes, the metadata
+// and the test of the OpenAPI document are made from it.
+func (a *API) Routes() []Route {
+	return []Route{
+		{http.MethodGet, "/api/v1/packages", "packages:read", a.listPackages},
+		{http.MethodGet, "/api/v1/packages/:id", "packages:read", a.getPackage},
+		{http.MethodGet, "/api/v1/packages/:id/reviews", "reviews:read", a.listReviews},
+		{http.MethodPost, "/api/v1/packages/:id/reviews", "reviews:write", a.writeReview},
+		{http.MethodGet, "/api/v1/packages/:id/reviews/:review", "reviews:read", a.getReview},
+		{http.MethodGet, "/api/v1/me", "profile", a.getProfile},
+		{http.MethodGet, "/api/v1/me/preferences", "preferences:read", a.getPreferences},
+		{http.MethodPut, "/api/v1/me/preferences", "preferences:write", a.putPreferences},
+		{http.MethodGet, "/api/v1/me/posts", "blog:read", a.listPosts},
+		{http.MethodPost, "/api/v1/me/posts", "blog:write", a.createPost},
+		{http.MethodGet, "/api/v1/me/posts/:id", "blog:read", a.getPost},
+		{http.MethodGet, "/api/v1/me/posts/:id/pictures/:name", "blog:read", a.getPicture},
+	}
+}
+
+// Documents are for everybody, without a token: how to use the API, and where
+// tokens come from.
+const (
+	openAPIPath  = "/api/openapi.json"
+	metadataPath = "/.well-known/oauth-protected-resource" // RFC 9728 §3
+)
+
+// Mount puts the API on a router.
+func (a *API) Mount(e *echo.Echo) {
+	a.links = links{a.URL}
+	e.Pre(allowAnyOrigin)
+	for _, r := range a.Routes() {
+		handle := a.authorized(r)
+		e.Add(r.Method, r.Path, handle)
+		if r.Method == http.MethodGet {
+			e.Add(http.MethodHead, r.Path, handle) // RFC 9110 §9.3.2; net/http drops the body
+		}
+	}
+	for path, document := range map[string][]byte{openAPIPath: a.openAPI(), metadataPath: a.protectedResourceMetadata()} {
+		serve := func(c echo.Context) error { return c.Blob(http.StatusOK, contentType, document) }
+		e.GET(path, serve)
+		e.HEAD(path, serve)
+	}
+}
+
+// authorized lets a request through to its handler when its token has the
+// route's scope. Nothing is read or looked up before.
+func (a *API) authorized(r Route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		token, err := a.Verifier.Verify(c.Request().Context(), c.Request().Header, r.Scope)
+		if err != nil {
+			return err
+		}
+		return r.Handle(c, token)
+	}
+}
+
+const contentType = "application/json"
+
+// answer writes JSON; it is encoded first, so that what fails is a clean 500.
+func answer(c echo.Context, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return c.Blob(status, contentType, b)
+}
+
+// created answers a POST: RFC 9110 §9.3.3, with where the new thing is.
+func created(c echo.Context, location string, v any) error {
+	c.Response().Header().Set("Location", location)
+	return answer(c, http.StatusCreated, v)
+}

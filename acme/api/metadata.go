@@ -1,0 +1,31 @@
+package api
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// protectedResourceMetadata is RFC 9728 §2: what a client that was answered 401
+// needs to get a token.
+func (a *API) protectedResourceMetadata() []byte {
+	scopes := []string{"email"} // opens no request of its own: it adds to /me
+	for _, r := range a.Routes() {
+		scopes = append(scopes, r.Scope)
+	}
+	slices.Sort(scopes)
+	b, err := json.Marshal(struct {
+		Resource      string   `json:"resource"`
+		Issuers       []string `json:"authorization_servers"`
+		Scopes        []string `json:"scopes_supported"`
+		Methods       []string `json:"bearer_methods_supported"`
+		Name          string   `json:"resource_name"`
+		Documentation string   `json:"resource_documentation"`
+	}{
+		Resource: string(a.URL), Issuers: []string{string(a.Authserver)}, Scopes: slices.Compact(scopes),
+		Methods: []string{"header"}, Name: "Acme Travel", Documentation: string(a.URL) + openAPIPath,
+	})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return b
+}

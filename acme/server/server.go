@@ -1,0 +1,116 @@
+// Package server composes Acme Travel.
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/acme/api"
+	"example.com/acme-dreams/acme/bearer"
+	"example.com/acme-dreams/acme/site"
+	"example.com/acme-dreams/acme/store"
+	"example.com/acme-dreams/internal/httpserver"
+	"example.com/acme-dreams/internal/program"
+	"example.com/acme-dreams/seed"
+	"example.com/acme-dreams/views"
+)
+
+type server struct {
+	http.Handler
+	store *store.Store
+	keys  *bearer.Keys
+	feed  *bearer.Feed
+	site  *site.Site
+}
+
+// New opens the database and puts the website and the API on one router.
+func New(ctx context.Context, c program.Config) (program.Server, error) {
+	data, err := store.Open(ctx, filepath.Join(c.Env.DataDir, "acme.db"), c.Now, c.Random)
+	if err != nil {
+		return nil, err
+	}
+	s, err := compose(ctx, c, data)
+	if err != nil {
+		return nil, errors.Join(err, data.Close())
+	}
+	return s, nil
+}
+
+func compose(ctx context.Context, c program.Config, data *store.Store) (*server, error) {
+	secret, err := ownSecret()
+	if err != nil {
+		return nil, err
+	}
+	issuer := c.Env.AuthserverURL.String()
+	// No redirects: nothing that the API asks the authorization server for
+	// answers with one, and our password must not follow.
+	client := &http.Client{
+		Transport:     c.Back,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	keys := bearer.NewKeys(issuer, client, c.Now, c.Log)
+	feed, err := bearer.NewFeed(ctx, issuer, resourceServerID, secret, client, data, c.Now, c.Log)
+	if err != nil {
+		return nil, err
+	}
+	website, err := site.New(site.Config{
+		Store: data, Env: c.Env, Now: c.Now, Random: c.Random, Back: c.Back, Checks: c.Checks, Log: c.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	static := views.Static()
+	resources := &api.API{
+		URL: c.Env.AcmeURL, Authserver: c.Env.AuthserverURL, Store: data, Static: static, Log: c.Log,
+		Verifier: &bearer.Verifier{
+			Issuer: issuer, Resource: c.Env.AcmeURL.String(), Keys: keys, Feed: feed, Checks: c.Checks, Now: c.Now,
+		},
+	}
+	e := httpserver.New(httpserver.Settings{
+		Name: "acme", PublicURL: c.Env.AcmeURL, Log: c.Log, Ready: data.Ping,
+		Error: func(c echo.Context, err error) {
+			if api.Owns(c.Request().URL.Path) {
+				resources.Problem(c, err)
+			} else {
+				website.Error(c, err)
+			}
+		},
+		CrossOrigin: func(path string) bool { return strings.HasPrefix(path, "/api/") },
+	})
+	resources.Mount(e)
+	website.Register(e)
+	e.GET("/static/*", echo.WrapHandler(static))
+	e.HEAD("/static/*", echo.WrapHandler(static))
+	return &server{Handler: e, store: data, keys: keys, feed: feed, site: website}, nil
+}
+
+// resourceServerID is who we are to the authorization server.
+const resourceServerID = "acme-api"
+
+func ownSecret() (string, error) {
+	clients := seed.Clients()
+	i := slices.IndexFunc(clients, func(client seed.Client) bool { return client.ID == resourceServerID })
+	if i < 0 {
+		return "", errors.New("the client " + resourceServerID + " is not in seed/clients.json")
+	}
+	return clients[i].Secret, nil
+}
+
+// Work keeps keys and revocations up to date, and forgets old sessions.
+func (s *server) Work(ctx context.Context) {
+	var all sync.WaitGroup
+	all.Go(func() { s.keys.Work(ctx) })
+	all.Go(func() { s.feed.Work(ctx) })
+	all.Go(func() { s.site.Work(ctx) })
+	all.Wait()
+}
+
+// Close waits for what is being written.
+func (s *server) Close() error { return s.store.Close() }

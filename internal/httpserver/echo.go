@@ -57,7 +57,7 @@ func New(s Settings) *echo.Echo {
 		}
 		s.Error(c, err)
 	}
-	e.Pre(s.accessLog, s.recover, s.securityHeaders, s.refuseMalformed, s.publicHost, s.crossOrigin, headIsGet)
+	e.Pre(s.accessLog, s.recover, s.securityHeaders, s.refuseMalformed, s.publicHost, s.crossOrigin)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", func(c echo.Context) error {
 		if err := s.Ready(c.Request().Context()); err != nil {
@@ -181,18 +181,6 @@ func (s Settings) publicHost(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		return c.Redirect(http.StatusSeeOther, s.PublicURL.String()+r.URL.RequestURI())
-	}
-}
-
-// headIsGet answers HEAD as GET (RFC 9110 §9.3.2); net/http leaves the body out.
-func headIsGet(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if c.Request().Method == http.MethodHead {
-			r := *c.Request() // net/http looks at the method of its own
-			r.Method = http.MethodGet
-			c.SetRequest(&r)
-		}
-		return next(c)
 	}
 }
 

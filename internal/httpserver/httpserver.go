@@ -18,7 +18,7 @@ const shutdownTimeout = 10 * time.Second
 // requests finish. It returns nil after a graceful stop.
 func Run(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           headIsGet(handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -40,4 +40,17 @@ func Run(ctx context.Context, listener net.Listener, handler http.Handler, log *
 	} else {
 		return err
 	}
+}
+
+// headIsGet answers HEAD as GET (RFC 9110 §9.3.2); net/http, which keeps the
+// request as it came, leaves the body out.
+func headIsGet(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			get := *r
+			get.Method = http.MethodGet
+			r = &get
+		}
+		handler.ServeHTTP(w, r)
+	})
 }

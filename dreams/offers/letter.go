@@ -184,8 +184,8 @@ func nights(n int) string {
 	return strconv.Itoa(n) + " nights"
 }
 
-// facts is the line below a package's title.
-func facts(p Package) string {
+// Facts is the line below a package's title.
+func Facts(p Package) string {
 	line := oneLine(p.Destination) + ". " + nights(p.Nights) + ", " + p.Price.String() + "."
 	if leaves, err := time.Parse(time.DateOnly, p.Leaves); err == nil {
 		line += " Next departure " + leaves.Format("2 January 2006") + "."
@@ -232,8 +232,8 @@ var (
 
 	// html/template escapes for the place that a value stands in; text needs no
 	// escaping, only values without line ends, which is what line makes.
-	htmlLetter = htmltemplate.Must(htmltemplate.New("letter").Funcs(htmltemplate.FuncMap{"line": oneLine, "facts": facts}).Parse(htmlSource))
-	textLetter = texttemplate.Must(texttemplate.New("letter").Funcs(texttemplate.FuncMap{"line": oneLine, "facts": facts}).Parse(textSource))
+	htmlLetter = htmltemplate.Must(htmltemplate.New("letter").Funcs(htmltemplate.FuncMap{"line": oneLine, "facts": Facts}).Parse(htmlSource))
+	textLetter = texttemplate.Must(texttemplate.New("letter").Funcs(texttemplate.FuncMap{"line": oneLine, "facts": Facts}).Parse(textSource))
 )
 
 // compose fills Text, HTML and Source.

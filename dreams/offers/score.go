@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -429,7 +428,8 @@ func (o Offer) points(scope string) float64 {
 
 func (o Offer) spokenOf() bool { return o.points(ScopePosts) > 0 }
 
-// used lists the private records that the shown reasons come from.
+// used lists the private records that the shown reasons come from, in the order
+// of the reasons.
 func used(best []Offer) []Source {
 	var all []Source
 	for _, o := range best {
@@ -439,7 +439,6 @@ func used(best []Offer) []Source {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b Source) int { return strings.Compare(string(a.Record), string(b.Record)) })
 	return all
 }
 

@@ -136,7 +136,7 @@ func (g *AuthorizationCode) Finish(ctx context.Context, browser string, query ur
 			return Connected{}, err
 		}
 	}
-	if err := check.Run(ctx, g.Checks, callbackChecks, in); err != nil {
+	if err := judge(ctx, g.Checks, callbackChecks, in); err != nil {
 		return Connected{}, err
 	}
 	response, err := g.redeem(ctx, query.Get("code"), in.Attempt.CodeVerifier)
@@ -173,12 +173,6 @@ var callbackChecks = []check.Check[callback]{
 	{Name: "callback: code is present", Source: "RFC 6749 §4.1.2", Verify: checkCodePresent},
 }
 
-// Refusal is an answer that we do not accept. Its words are for the person at
-// the browser.
-type Refusal struct{ Heading, Words string }
-
-func (r *Refusal) Error() string { return r.Words }
-
 // AuthorizationError is an error that the authorization server sent back by
 // redirect (RFC 6749 §4.1.2.1). "access_denied" is a person who said no.
 type AuthorizationError struct{ Code, Description string }
@@ -191,7 +185,7 @@ func (e *AuthorizationError) Error() string {
 func checkParametersOnce(in callback) error {
 	for _, name := range []string{"code", "state", "iss", "error", "error_description", "error_uri"} {
 		if len(in.Query[name]) > 1 {
-			return &Refusal{"This answer says a thing twice", "The parameter " + name + " stands in it more than once, so nobody can tell which one is meant."}
+			return &Refusal{Heading: "This answer says a thing twice", Words: "The parameter " + name + " stands in it more than once, so nobody can tell which one is meant."}
 		}
 	}
 	return nil
@@ -204,11 +198,11 @@ func checkParametersOnce(in callback) error {
 func checkStateOwn(in callback) error {
 	switch {
 	case in.Query.Get("state") == "":
-		return &Refusal{"This answer has no state", "The parameter state is missing or empty. Dreams sends one with every request, so this answer is to nothing that Dreams asked."}
+		return &Refusal{Heading: "This answer has no state", Words: "The parameter state is missing or empty. Dreams sends one with every request, so this answer is to nothing that Dreams asked."}
 	case !in.Known:
-		return &Refusal{"We did not ask for this", "The parameter state is not one that Dreams sent, or it is long gone."}
+		return &Refusal{Heading: "We did not ask for this", Words: "The parameter state is not one that Dreams sent, or it is long gone."}
 	case in.Browser == "" || subtle.ConstantTimeCompare([]byte(in.Browser), []byte(in.Attempt.Browser)) != 1:
-		return &Refusal{"Another browser asked for this", "The parameter state was given to a different browser. If somebody sent you this link, they may have wanted you to use their account."}
+		return &Refusal{Heading: "Another browser asked for this", Words: "The parameter state was given to a different browser. If somebody sent you this link, they may have wanted you to use their account."}
 	}
 	return nil
 }
@@ -217,14 +211,14 @@ func checkStateOwn(in callback) error {
 // bound to the user agent MUST be used for CSRF protection"
 func checkStateUnspent(in callback) error {
 	if in.Spent {
-		return &Refusal{"This answer was used before", "The parameter state was spent when this page was opened for the first time. Nothing was done a second time."}
+		return &Refusal{Heading: "This answer was used before", Words: "The parameter state was spent when this page was opened for the first time. Nothing was done a second time."}
 	}
 	return nil
 }
 
 func checkAttemptFresh(in callback) error {
 	if in.Now.Sub(in.Attempt.StartedAt) > attemptLifetime {
-		return &Refusal{"That took a while", "You left for Acme more than ten minutes ago. Please start again; Acme may remember what you decided."}
+		return &Refusal{Heading: "That took a while", Words: "You left for Acme more than ten minutes ago. Please start again; Acme may remember what you decided."}
 	}
 	return nil
 }
@@ -237,9 +231,9 @@ func checkAttemptFresh(in callback) error {
 func checkIssuer(in callback) error {
 	switch iss := in.Query.Get("iss"); {
 	case iss == "":
-		return &Refusal{"This answer does not say who gives it", "The parameter iss is missing. Acme's accounts always send it."}
+		return &Refusal{Heading: "This answer does not say who gives it", Words: "The parameter iss is missing. Acme's accounts always send it."}
 	case iss != in.Issuer:
-		return &Refusal{"This answer comes from somebody else", fmt.Sprintf("The parameter iss says %q, and Dreams asked %q.", iss, in.Issuer)}
+		return &Refusal{Heading: "This answer comes from somebody else", Words: fmt.Sprintf("The parameter iss says %q, and Dreams asked %q.", iss, in.Issuer)}
 	}
 	return nil
 }
@@ -248,7 +242,7 @@ func checkIssuer(in callback) error {
 // both was put together by somebody who hopes that we read only one half.
 func checkCodeOrError(in callback) error {
 	if in.Query.Has("code") && in.Query.Has("error") {
-		return &Refusal{"Yes and no at once", "The answer has both a code and an error. It can only be one of them."}
+		return &Refusal{Heading: "Yes and no at once", Words: "The answer has both a code and an error. It can only be one of them."}
 	}
 	return nil
 }
@@ -262,7 +256,7 @@ func checkNoError(in callback) error {
 
 func checkCodePresent(in callback) error {
 	if in.Query.Get("code") == "" {
-		return &Refusal{"This answer has nothing in it", "There is neither a code nor an error."}
+		return &Refusal{Heading: "This answer has nothing in it", Words: "There is neither a code nor an error."}
 	}
 	return nil
 }
@@ -296,13 +290,13 @@ func (g *AuthorizationCode) identify(ctx context.Context, response *oauth2.Token
 		return Identity{}, &Unreachable{noKeys}
 	}
 	if err != nil {
-		return Identity{}, &Refusal{"We cannot tell who you are", "The ID token did not pass: " + err.Error()}
+		return Identity{}, &Refusal{Heading: "We cannot tell who you are", Words: "The ID token did not pass: " + err.Error()}
 	}
 	in := idToken{Token: token, AccessToken: response.AccessToken, ClientID: g.Client.ID, Nonce: nonce}
 	if err := token.Claims(&in.Claims); err != nil {
 		return Identity{}, errors.New("the ID token's claims are not what OIDC Core §5.1 says")
 	}
-	if err := check.Run(ctx, g.Checks, idTokenChecks, in); err != nil {
+	if err := judge(ctx, g.Checks, idTokenChecks, in); err != nil {
 		return Identity{}, err
 	}
 	return Identity{Issuer: token.Issuer, Subject: token.Subject, Name: in.Claims.Name}, nil
@@ -334,7 +328,7 @@ var idTokenChecks = []check.Check[idToken]{
 // was stolen elsewhere could be injected here.
 func checkNonce(in idToken) error {
 	if in.Nonce == "" || subtle.ConstantTimeCompare([]byte(in.Token.Nonce), []byte(in.Nonce)) != 1 {
-		return &Refusal{"This proof is for another request", "The ID token's nonce is not the one that Dreams sent."}
+		return &Refusal{Heading: "This proof is for another request", Words: "The ID token's nonce is not the one that Dreams sent."}
 	}
 	return nil
 }
@@ -343,7 +337,7 @@ func checkNonce(in idToken) error {
 // go-oidc leaves this to us.
 func checkAuthorizedParty(in idToken) error {
 	if azp := in.Claims.AuthorizedParty; azp != "" && azp != in.ClientID {
-		return &Refusal{"This proof was made for somebody else", fmt.Sprintf("The ID token's azp is %q, and we are %q.", azp, in.ClientID)}
+		return &Refusal{Heading: "This proof was made for somebody else", Words: fmt.Sprintf("The ID token's azp is %q, and we are %q.", azp, in.ClientID)}
 	}
 	return nil
 }
@@ -351,7 +345,7 @@ func checkAuthorizedParty(in idToken) error {
 // Two people without a name would be one.
 func checkSubject(in idToken) error {
 	if in.Token.Subject == "" {
-		return &Refusal{"We cannot tell who you are", "The ID token has no sub."}
+		return &Refusal{Heading: "We cannot tell who you are", Words: "The ID token has no sub."}
 	}
 	return nil
 }
@@ -363,7 +357,7 @@ func checkAccessTokenHash(in idToken) error {
 		return nil
 	}
 	if err := in.Token.VerifyAccessToken(in.AccessToken); err != nil {
-		return &Refusal{"Two tokens that do not belong together", "The ID token's at_hash does not fit the access token that came with it."}
+		return &Refusal{Heading: "Two tokens that do not belong together", Words: "The ID token's at_hash does not fit the access token that came with it."}
 	}
 	return nil
 }

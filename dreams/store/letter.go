@@ -50,17 +50,17 @@ type Mailed struct {
 	DeliveredAt time.Time // zero: it was not handed to a mail server
 }
 
-// WantsLetter tells whether a letter about these offers is still to be written:
-// the person did not stop the letters and has none about the same set.
-func (s *Store) WantsLetter(ctx context.Context, person int64, o offers.Offers) (bool, error) {
-	var wants bool
-	err := s.db.QueryRow(ctx, `SELECT unsubscribed_at IS NULL AND NOT EXISTS (
-			SELECT 1 FROM letters WHERE person = people.id AND fingerprint = ?)
-		FROM people WHERE id = ?`, fingerprint(o), person).Scan(&wants)
+// LetterAbout finds the letter about a set of offers. Where there is none,
+// wanted tells whether one is to be written: not for who stopped them.
+func (s *Store) LetterAbout(ctx context.Context, person int64, o offers.Offers) (id string, wanted bool, err error) {
+	var letter sql.NullString
+	var stopped sql.NullInt64
+	err = s.db.QueryRow(ctx, `SELECT l.id, p.unsubscribed_at FROM people p
+		LEFT JOIN letters l ON l.person = p.id AND l.fingerprint = ? WHERE p.id = ?`, fingerprint(o), person).Scan(&letter, &stopped)
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+		return "", false, nil
 	}
-	return wants, err
+	return letter.String, !letter.Valid && !stopped.Valid, err
 }
 
 // KeepLetter puts a letter into the outbox, unless there is one about the same
@@ -92,15 +92,6 @@ func fingerprint(o offers.Offers) string {
 // Letters lists a person's outbox, newest first.
 func (s *Store) Letters(ctx context.Context, person int64) ([]Mailed, error) {
 	return s.letters(ctx, `SELECT document, delivered_at FROM letters WHERE person = ? ORDER BY number DESC LIMIT 100`, person)
-}
-
-// Letter finds one of a person's letters; another person's is not found.
-func (s *Store) Letter(ctx context.Context, person int64, id string) (m Mailed, found bool, err error) {
-	all, err := s.letters(ctx, `SELECT document, delivered_at FROM letters WHERE person = ? AND id = ?`, person, id)
-	if err != nil || len(all) == 0 {
-		return Mailed{}, false, err
-	}
-	return all[0], true, nil
 }
 
 // Undelivered lists the letters that wait for the mail server, oldest first.

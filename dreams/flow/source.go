@@ -1,0 +1,8 @@
+package flow
+
+import "embed"
+
+// Source is this package as it was compiled, for the page that explains it.
+//
+//go:embed authorization_server.go authorization_code.go refresh_token.go client_credentials.go revocation.go
+var Source embed.FS

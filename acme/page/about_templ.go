@@ -44,7 +44,7 @@ func DevelopersPage(f views.Frame, v Developers) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"wrap pad stack\"><h1>The API</h1><p class=\"lead\">Everything on this site, as JSON, for programs. A program reads what is public with its own permission, and what is yours with your permission.</p><p class=\"row\"><a class=\"btn\" href=\"/api/openapi.json\">OpenAPI description</a> <a class=\"btn alt\" href=\"/.well-known/oauth-protected-resource\">Metadata (RFC 9728)</a> <a class=\"btn alt\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"wrap pad stack\"><h1>The API</h1><p class=\"lead\">Everything on this site, as JSON, for programs. A program reads what is public with its own permission, and what is yours with your permission.</p><div class=\"row\"><a class=\"btn\" href=\"/api/openapi.json\">OpenAPI description</a> <a class=\"btn alt\" href=\"/.well-known/oauth-protected-resource\">Metadata (RFC 9728)</a> <a class=\"btn alt\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -57,7 +57,7 @@ func DevelopersPage(f views.Frame, v Developers) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\">Register a program</a></p></div><section class=\"wrap stack\" id=\"json\" aria-labelledby=\"js\"><h2 id=\"js\">A journey as JSON</h2><p>The address alone answers 401: the API wants an access token, even for what anybody may see, so that it knows which program asks. The program gets one by itself, with its own name and password (client credentials, RFC 6749 §4.4):</p><pre tabindex=\"0\" role=\"region\" aria-label=\"Command for a token\"><code>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\">Register a program</a></div></div><section class=\"wrap stack\" id=\"json\" aria-labelledby=\"js\"><h2 id=\"js\">A journey as JSON</h2><p>The address alone answers 401: the API wants an access token, even for what anybody may see, so that it knows which program asks. The program gets one by itself, with its own name and password (client credentials, RFC 6749 §4.4):</p><pre tabindex=\"0\" role=\"region\" aria-label=\"Command for a token\"><code>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

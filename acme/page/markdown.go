@@ -91,16 +91,23 @@ func Markdown(source string) templ.Component {
 	})
 }
 
-// Excerpt is the first paragraph of a post as plain text, cut between words
-// after most characters.
+// excerptLeast is when a first paragraph is too short to stand alone.
+const excerptLeast = 120
+
+// Excerpt is how a post begins, as plain text: its first paragraphs, cut
+// between words after most characters.
 func Excerpt(source string, most int) string {
 	document := markdown.Parser().Parse(text.NewReader([]byte(source)))
-	for n := document.FirstChild(); n != nil; n = n.NextSibling() {
+	var begins []string
+	length := 0
+	for n := document.FirstChild(); n != nil && length < excerptLeast; n = n.NextSibling() {
 		if n.Kind() == ast.KindParagraph {
-			return cut(plain(n, []byte(source)), most)
+			paragraph := plain(n, []byte(source))
+			begins = append(begins, paragraph)
+			length += len(paragraph)
 		}
 	}
-	return ""
+	return cut(strings.Join(begins, " "), most)
 }
 
 func plain(n ast.Node, source []byte) string {

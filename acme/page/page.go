@@ -10,6 +10,10 @@ import (
 	"example.com/acme-dreams/views"
 )
 
+// wallful is how many postcards fill a wall without a hole: the style sheet
+// makes the first and the sixth tall.
+const wallful = 8
+
 // Home is the front page.
 type Home struct {
 	Journeys   int // how many there are

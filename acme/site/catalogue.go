@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	cardsPerPage = 12
+	cardsPerPage = 16 // two walls of postcards
 	departures   = 6
 )
 

@@ -28,6 +28,7 @@ type events struct {
 	log     *slog.Logger
 	queue   chan Event
 	flushes chan chan struct{}
+	stop    chan struct{}
 	stopped chan struct{}
 	once    sync.Once
 }
@@ -38,7 +39,7 @@ const (
 )
 
 func newEvents(db *sqlite.DB, log *slog.Logger) *events {
-	e := &events{db: db, log: log, queue: make(chan Event, eventQueue), flushes: make(chan chan struct{}), stopped: make(chan struct{})}
+	e := &events{db: db, log: log, queue: make(chan Event, eventQueue), flushes: make(chan chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
 	go e.write()
 	return e
 }
@@ -84,7 +85,7 @@ func (e *events) flush() {
 }
 
 func (e *events) close() {
-	e.once.Do(func() { close(e.queue) })
+	e.once.Do(func() { close(e.stop) })
 	<-e.stopped
 }
 
@@ -92,29 +93,30 @@ func (e *events) write() {
 	defer close(e.stopped)
 	ticker := time.NewTicker(eventInterval)
 	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			e.store(e.waiting())
+		case done := <-e.flushes:
+			e.store(e.waiting())
+			close(done)
+		case <-e.stop:
+			e.store(e.waiting())
+			return
+		}
+	}
+}
+
+// waiting takes what was recorded so far.
+func (e *events) waiting() []Event {
 	var batch []Event
 	for {
 		select {
-		case event, open := <-e.queue:
-			if !open {
-				e.store(batch)
-				return
-			}
-			if batch = append(batch, event); len(batch) < eventQueue {
-				continue
-			}
-		case <-ticker.C:
-		case done := <-e.flushes:
-			for waiting := len(e.queue); waiting > 0; waiting-- {
-				batch = append(batch, <-e.queue)
-			}
-			e.store(batch)
-			batch = nil
-			close(done)
-			continue
+		case event := <-e.queue:
+			batch = append(batch, event)
+		default:
+			return batch
 		}
-		e.store(batch)
-		batch = nil
 	}
 }
 

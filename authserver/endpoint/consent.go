@@ -1,0 +1,208 @@
+package endpoint
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/page"
+	"example.com/acme-dreams/authserver/store"
+)
+
+// ConsentPage asks the person. RFC 6749 §4.1.1, §10.2.
+func (e *Endpoints) ConsentPage(c echo.Context) error {
+	p, session, err := e.question(c, c.QueryParam("interaction"))
+	if err != nil {
+		return err
+	}
+	before, err := e.Store.Consent(c.Request().Context(), session.User.Sub, p.Client.ID)
+	if err != nil {
+		return err
+	}
+	e.allowRedirect(c, p)
+	return render(c, http.StatusOK, page.Consent(e.frame(c, ""), e.consentView(c, p, session.User, before)))
+}
+
+// question loads a request that waits for a decision, and who is to decide.
+// What the login page was to make sure of is made sure of again: nobody gets
+// here by typing the address.
+func (e *Endpoints) question(c echo.Context, interaction string) (pending, store.Session, error) {
+	p, err := e.interaction(c, interaction)
+	if err != nil {
+		return p, store.Session{}, err
+	}
+	session, err := e.session(c)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return p, session, err
+	}
+	if err != nil || !p.Fresh(session.AuthTime, p.StartedAt, e.Now()) {
+		if err := e.ask(c, p, "/login"); err != nil {
+			return p, session, err
+		}
+		return p, session, errShown
+	}
+	return p, session, nil
+}
+
+// Consent takes the person's decision: one checkbox "scope" per permission, a
+// "duration", and "decision" allow or deny.
+func (e *Endpoints) Consent(c echo.Context) error {
+	form, err := e.readPage(c)
+	if err != nil {
+		return err
+	}
+	p, session, err := e.question(c, form.Get("interaction"))
+	if err != nil {
+		return err
+	}
+	// What the person was shown is judged as it was when the client asked.
+	if err := e.authorizable(c, p); err != nil {
+		return err
+	}
+	// Locked permissions are given whatever is posted, what was not asked for is
+	// dropped, whoever posts it.
+	allowed := p.Scope.Intersect(append(oauth.Scope(form["scope"]), p.Scope.Locked()...))
+	duration, known := durations[form.Get("duration")]
+	if decision := form.Get("decision"); (decision != "allow" && decision != "deny") || !known {
+		return echo.NewHTTPError(http.StatusBadRequest, "decision must be allow or deny; duration must be once, 30d or until_revoked")
+	}
+	if form.Get("decision") == "deny" || len(allowed) == 0 {
+		return e.denied(c, p, session)
+	}
+	code := e.newCode(p, session, allowed)
+	err = e.Store.Approve(background(c), store.Approval{
+		Interaction: p.Interaction, Asked: p.Scope, Allowed: allowed, Duration: duration,
+		ConsentID: "c_" + e.tokenID(), Code: code,
+	}, e.Now())
+	if errors.Is(err, store.ErrAnswered) {
+		return e.alreadyAnswered(c, p)
+	}
+	if err != nil {
+		return err
+	}
+	e.record(c, "consent given", session.User.Sub, p.Client.ID, allowed.String()+" ("+string(duration)+")")
+	return e.redirect(c, p, oauth.AuthorizationResponse{Code: code.Code})
+}
+
+// durations are the values of the form's field; leaving it out means the last.
+var durations = map[string]oauth.Duration{
+	"": oauth.UntilRevoked, "once": oauth.Once, "30d": oauth.ThirtyDays, "until_revoked": oauth.UntilRevoked,
+}
+
+// authorizable judges the request again: client and scopes may have changed
+// since the page was shown.
+func (e *Endpoints) authorizable(c echo.Context, p pending) error {
+	if refusal := e.judge(c, p); refusal != nil {
+		if err := e.redirectError(c, p, refusal); err != nil {
+			return err
+		}
+		return errShown
+	}
+	return nil
+}
+
+func (e *Endpoints) denied(c echo.Context, p pending, session store.Session) error {
+	err := e.Store.AnswerInteraction(background(c), p.Interaction, e.Now())
+	if errors.Is(err, store.ErrAnswered) {
+		return e.alreadyAnswered(c, p)
+	}
+	if err != nil {
+		return err
+	}
+	e.record(c, "consent refused", session.User.Sub, p.Client.ID, p.Scope.String())
+	return e.redirectError(c, p, oauth.Refuse(oauth.AccessDenied, "the person said no"))
+}
+
+func (e *Endpoints) alreadyAnswered(c echo.Context, p pending) error {
+	return e.stopped(c, stop{Refusal: oauth.Refuse(oauth.InvalidRequest, "this question has been answered already"), Pending: p, Over: true})
+}
+
+// consentView words the question. Samples come from the account; what Acme
+// Travel knows is not ours to show.
+func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, before *oauth.Consent) page.ConsentView {
+	now := e.Now()
+	v := page.ConsentView{
+		Action: "/consent", Interaction: p.Interaction, CSRF: e.csrf(c), SwitchAction: "/account/switch",
+		Client: page.ConsentClient{
+			Name: p.Client.Name, Developer: p.Client.Developer, Verified: p.Client.Verified, FirstParty: p.Client.FirstParty,
+			Host: oauth.HostOf(p.RedirectURI), Since: day(p.Client.Since), Purpose: p.Client.Purpose,
+		},
+		Person: page.ConsentPerson{Name: user.Name, Email: user.Email},
+		Durations: []page.ConsentDuration{
+			{Value: string(oauth.Once), Label: "Once, until " + oauth.Once.End(now).Local().Format("15:04")},
+			{Value: string(oauth.ThirtyDays), Label: "30 days, until " + day(oauth.ThirtyDays.End(now)), Checked: true},
+			{Value: string(oauth.UntilRevoked), Label: "Until I stop it"},
+		},
+	}
+	if p.Client.AlwaysAsk {
+		v.Notices = append(v.Notices, "This program runs on your computer and cannot prove its name. Go on only if you have just started it.")
+	}
+	if before.Live(now) {
+		v.Last = day(before.ChangedAt)
+	}
+	for _, permission := range oauth.Permissions { // in the registry's order: identity first
+		if !p.Scope.Has(permission.Name) {
+			continue
+		}
+		row := page.ConsentScope{
+			Scope: permission.Name, Sentence: permission.Sentence, Sensitivity: permission.Sensitivity,
+			Reason: p.Client.Reasons[permission.Name], Detail: details[permission.Name], Sample: sample(permission.Name, user),
+			Locked: permission.Locked, Public: !permission.NeedsUser,
+			Ticked: before.Live(now) && before.Scope.Has(permission.Name),
+			New:    before.Live(now) && !before.Scope.Has(permission.Name),
+		}
+		switch permission.Verb {
+		case oauth.See:
+			v.See = append(v.See, row)
+		case oauth.Change:
+			v.Change = append(v.Change, row)
+		case oauth.Act:
+			v.ActForYou = append(v.ActForYou, row)
+		case oauth.KeepFor:
+			v.KeepAccess = append(v.KeepAccess, row)
+		}
+	}
+	return v
+}
+
+// details say what exactly a permission opens, the same for everybody.
+var details = map[string]string{
+	"openid":            "An identifier that means nothing outside Acme. It stays the same, so that the app knows you again.",
+	"profile":           "The name and the picture of your account.",
+	"email":             "The address of your account. The app can write to it.",
+	"packages:read":     "What Acme sells. Everybody may look at it; nothing in it is about you.",
+	"reviews:read":      "Reviews that travellers published. Everybody may look at them.",
+	"preferences:read":  "What you like, your budget, with whom and in which months you travel: all that stands on Acme’s page “What Acme knows about you”.",
+	"preferences:write": "The app can change what you like, your budget, with whom and in which months you travel.",
+	"blog:read":         "Every post that you wrote at Acme: title, text and pictures, also of those that you have not published.",
+	"blog:write":        "The app can write posts that appear under your name.",
+	"reviews:write":     "The app can publish reviews that appear under your name.",
+	oauth.OfflineAccess: "The app gets a refresh token. It ends at the date that you choose below, or when you remove the app from your connected apps.",
+}
+
+// sample shows what a permission opens for this person right now.
+func sample(permission string, user oauth.User) string {
+	switch permission {
+	case "openid":
+		return user.Sub
+	case "profile":
+		return user.Name
+	case "email":
+		return user.Email
+	}
+	return ""
+}
+
+// until says when a consent ends.
+func until(c oauth.Consent, now time.Time) string {
+	switch {
+	case c.ExpiresAt.IsZero():
+		return "when you stop it"
+	case c.ExpiresAt.Sub(now) < 24*time.Hour:
+		return dayTime(c.ExpiresAt)
+	}
+	return day(c.ExpiresAt)
+}

@@ -1,0 +1,113 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/sqlite"
+	"example.com/acme-dreams/views"
+)
+
+// retryAfter is what a client is told to wait when the database is busy.
+const retryAfter = "2"
+
+// Error answers a request that failed: what is for programs as JSON, what is
+// for people as a page. Words of ours that are not meant for strangers stay in
+// the log.
+func (e *Endpoints) Error(c echo.Context, err error) {
+	if errors.Is(err, errShown) {
+		return
+	}
+	status, refusal := e.refusal(c, err)
+	if status == http.StatusServiceUnavailable {
+		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
+	}
+	if isProtocol(c.Request().URL.Path) {
+		e.refused(c, e.claimedClient(c), refusal)
+		if status == http.StatusUnauthorized || refusal.Code == oauth.InsufficientScope {
+			c.Response().Header().Set(echo.HeaderWWWAuthenticate, authenticate(c, refusal))
+		}
+		err = answerJSON(c, status, map[string]string{"error": refusal.Code, "error_description": refusal.Description})
+	} else if c.Request().URL.Path == "/authorize" && status == http.StatusBadRequest {
+		err = e.stopped(c, stop{Refusal: refusal})
+	} else {
+		e.refused(c, "", refusal)
+		err = render(c, status, views.ErrorPage(e.frame(c, ""), errorPage(status, refusal)))
+	}
+	if err != nil {
+		e.Log.Error("an error could not be answered", "path", c.Path(), "error", err)
+	}
+}
+
+// refusal turns any error into what may be said about it.
+func (e *Endpoints) refusal(c echo.Context, err error) (int, *oauth.Error) {
+	var refusal *oauth.Error
+	var httpError *echo.HTTPError
+	switch {
+	case errors.As(err, &refusal):
+		return refusal.Status(), refusal
+	case errors.As(err, &httpError):
+		words, _ := httpError.Message.(string)
+		return httpError.Code, oauth.Refuse(oauth.InvalidRequest, "%s", words)
+	case sqlite.Unavailable(err):
+		e.Log.Error("the database does not work", "path", c.Path(), "error", err)
+		return http.StatusServiceUnavailable, oauth.Refuse(oauth.TemporarilyUnavailable, "the server cannot store anything at the moment; try again")
+	case errors.Is(err, context.Canceled):
+		return http.StatusServiceUnavailable, oauth.Refuse(oauth.TemporarilyUnavailable, "the request was given up")
+	}
+	e.Log.Error("request failed", "method", c.Request().Method, "path", c.Path(), "error", err)
+	return http.StatusInternalServerError, oauth.Refuse(oauth.ServerError, "something went wrong here; it is in our log")
+}
+
+// protocol are the paths that programs call.
+var protocol = []string{"/token", "/introspect", "/revoke", "/userinfo", "/jwks", "/revocations", "/.well-known/"}
+
+func isProtocol(path string) bool {
+	for _, p := range protocol {
+		if path == p || (strings.HasSuffix(p, "/") && strings.HasPrefix(path, p)) {
+			return true
+		}
+	}
+	return false
+}
+
+// CrossOriginPath tells which paths other sites may post to: what no cookie
+// opens, and the authorization request itself (OIDC Core §3.1.2.1).
+func CrossOriginPath(path string) bool { return isProtocol(path) || path == "/authorize" }
+
+// claimedClient is who a refused request said it was, for the log.
+func (e *Endpoints) claimedClient(c echo.Context) string {
+	id, _, _ := c.Request().BasicAuth()
+	return id
+}
+
+// authenticate is the challenge of a 401 or 403: RFC 6750 §3 at userinfo,
+// RFC 6749 §5.2 elsewhere.
+func authenticate(c echo.Context, refusal *oauth.Error) string {
+	if c.Request().URL.Path == "/userinfo" {
+		return challenge(refusal)
+	}
+	return `Basic realm="acme accounts", charset="UTF-8"`
+}
+
+func errorPage(status int, refusal *oauth.Error) views.ErrorView {
+	v := views.ErrorView{Status: status, Heading: "That did not work", Lead: refusal.Description, Action: views.Link{Label: "To the start page", Href: "/"}}
+	switch status {
+	case http.StatusNotFound:
+		v.Heading, v.Lead = "There is no such page", "The address is wrong, or the page is not for you."
+	case http.StatusMethodNotAllowed:
+		v.Heading, v.Lead = "That is not how this page is used", "The address is right, the method is not."
+	case http.StatusServiceUnavailable:
+		v.Heading = "Not at the moment"
+	case http.StatusInternalServerError:
+		v.Heading, v.Lead = "Something went wrong here", "It is our fault, and it is in our log. Nothing of what you typed was shared."
+	case http.StatusForbidden:
+		v.Heading = "We did not take this form"
+	}
+	return v
+}

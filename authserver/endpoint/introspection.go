@@ -1,0 +1,148 @@
+package endpoint
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/store"
+	"example.com/acme-dreams/authserver/token"
+	"example.com/acme-dreams/internal/check"
+)
+
+// introspected is what is known of a token that somebody asks about.
+type introspected struct {
+	Caller   *oauth.Client
+	ClientID string   // whom the token was issued to
+	Audience []string // whom it is meant for; empty: a refresh token, for us alone
+	Ended    bool     // revoked, or spent
+	Expires  time.Time
+	Now      time.Time
+}
+
+var introspectionChecks = []check.Check[introspected]{
+	check.New("token that is asked about has not expired", "RFC 7662 §2.2", introspectedNotExpired),
+	check.New("token that is asked about has not been revoked", "RFC 7662 §2.2", introspectedNotEnded),
+	check.New("caller may know about the token", "RFC 7662 §4", callerMayKnow),
+}
+
+// Introspection is the answer about a token. RFC 7662 §2.2.
+type Introspection struct {
+	Active    bool           `json:"active"`
+	Scope     string         `json:"scope,omitempty"`
+	ClientID  string         `json:"client_id,omitempty"`
+	Username  string         `json:"username,omitempty"`
+	TokenType string         `json:"token_type,omitempty"`
+	ExpiresAt int64          `json:"exp,omitempty"`
+	IssuedAt  int64          `json:"iat,omitempty"`
+	Subject   string         `json:"sub,omitempty"`
+	Audience  token.Audience `json:"aud,omitempty"`
+	Issuer    string         `json:"iss,omitempty"`
+	JWTID     string         `json:"jti,omitempty"`
+}
+
+// Introspect tells a resource server, or the client that holds it, whether a
+// token is good. RFC 7662 §2.
+func (e *Endpoints) Introspect(c echo.Context) error {
+	form, caller, err := e.tokenFromClient(c)
+	if err != nil {
+		return err
+	}
+	if caller.Public() {
+		// RFC 7662 §2.1: "To prevent token scanning attacks, the endpoint MUST
+		// also require some form of authorization to access this endpoint".
+		return oauth.Refuse(oauth.InvalidClient, "introspection needs a client that authenticates")
+	}
+	about, answer, err := e.lookUp(c, caller, form.Get("token"))
+	if err != nil {
+		return err
+	}
+	// Whatever is wrong with a token, the caller learns no more than this.
+	if answer.Active && check.Run(c.Request().Context(), e.Checks, introspectionChecks, about) != nil {
+		answer = Introspection{}
+	}
+	return answerJSON(c, http.StatusOK, answer)
+}
+
+// lookUp reads a token of either kind; an answer that is not active means that
+// there is none.
+func (e *Endpoints) lookUp(c echo.Context, caller *oauth.Client, compact string) (introspected, Introspection, error) {
+	if t, err := e.Keys.ReadAccessToken(compact); err == nil {
+		about := introspected{
+			Caller: caller, ClientID: t.ClientID, Audience: t.Audience,
+			Ended: e.Store.Revoked(t.JWTID, t.GrantID), Expires: time.Unix(t.ExpiresAt, 0), Now: e.Now(),
+		}
+		return about, Introspection{
+			Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: "Bearer",
+			ExpiresAt: t.ExpiresAt, IssuedAt: t.IssuedAt, Subject: t.Subject, Audience: t.Audience, Issuer: t.Issuer, JWTID: t.JWTID,
+		}, nil
+	}
+	t, err := e.Store.RefreshToken(c.Request().Context(), compact)
+	if errors.Is(err, store.ErrNotFound) {
+		return introspected{}, Introspection{}, nil
+	}
+	if err != nil {
+		return introspected{}, Introspection{}, err
+	}
+	expires := t.ExpiresAt
+	if t.IdleExpiresAt.Before(expires) {
+		expires = t.IdleExpiresAt
+	}
+	about := introspected{
+		Caller: caller, ClientID: t.Grant.ClientID,
+		Ended: t.Spent || !t.Grant.Live(e.Now()), Expires: expires, Now: e.Now(),
+	}
+	return about, Introspection{
+		Active: true, Scope: t.Grant.Scope.String(), ClientID: t.Grant.ClientID,
+		ExpiresAt: expires.Unix(), Subject: t.Grant.Sub, Issuer: e.issuer(),
+	}, nil
+}
+
+// tokenFromClient reads what introspection and revocation have in common: a
+// form with a token, and a client that authenticates.
+func (e *Endpoints) tokenFromClient(c echo.Context) (oauth.Parameters, *oauth.Client, error) {
+	form, err := readForm(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if name := form.Repeated(); name != "" {
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, "%q stands twice", limit(name, 100))
+	}
+	client, err := e.authenticateClient(c, form)
+	if err != nil {
+		return nil, nil, err
+	}
+	if form.Get("token") == "" {
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, "token is missing")
+	}
+	return form, client, nil
+}
+
+func introspectedNotExpired(i introspected) error {
+	if !i.Now.Before(i.Expires) {
+		return oauth.Refuse(oauth.InvalidToken, "the token has expired")
+	}
+	return nil
+}
+
+func introspectedNotEnded(i introspected) error {
+	if i.Ended {
+		return oauth.Refuse(oauth.InvalidToken, "the token has been revoked or used")
+	}
+	return nil
+}
+
+// A resource server learns about the tokens that are meant for it, a client
+// about its own. RFC 7662 §4: "the authorization server [...] MUST determine
+// whether or not the token can be used at the protected resource making the
+// introspection call."
+func callerMayKnow(i introspected) error {
+	if i.ClientID == i.Caller.ID || (i.Caller.Resource != "" && slices.Contains(i.Audience, i.Caller.Resource)) {
+		return nil
+	}
+	return oauth.Refuse(oauth.InvalidToken, "the token is not the caller's matter")
+}

@@ -1,0 +1,80 @@
+package endpoint
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/oauth"
+)
+
+// document is a JSON document that does not change while the program runs:
+// encoded once, and not sent again to who has it.
+type document struct {
+	json []byte
+	etag string
+}
+
+func newDocument(encoded []byte) document {
+	sum := sha256.Sum256(encoded)
+	return document{encoded, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+}
+
+// serve answers anybody, from any origin: RFC 8414 §3, and browsers too.
+func (d document) serve(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "public, max-age=300")
+	h.Set("ETag", d.etag)
+	h.Set("Access-Control-Allow-Origin", "*")
+	if c.Request().Header.Get("If-None-Match") == d.etag {
+		return c.NoContent(http.StatusNotModified)
+	}
+	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, d.json)
+}
+
+// JWKS serves the public keys. RFC 7517 §5.
+func (e *Endpoints) JWKS() echo.HandlerFunc { return newDocument(e.Keys.JWKS()).serve }
+
+// Metadata serves the discovery document, the same under both its names:
+// RFC 8414 §3 and OIDC Discovery §4. paths is from the route table, by metadata
+// name; the lists are from what enforces them.
+func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) {
+	confidential := []string{oauth.ClientSecretBasic, oauth.ClientSecretPost}
+	m := oauth.Metadata{
+		Issuer:                e.issuer(),
+		AuthorizationEndpoint: e.issuer() + paths["authorization_endpoint"],
+		TokenEndpoint:         e.issuer() + paths["token_endpoint"],
+		UserinfoEndpoint:      e.issuer() + paths["userinfo_endpoint"],
+		JWKSURI:               e.issuer() + paths["jwks_uri"],
+		RevocationEndpoint:    e.issuer() + paths["revocation_endpoint"],
+		IntrospectionEndpoint: e.issuer() + paths["introspection_endpoint"],
+
+		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query"},
+		GrantTypesSupported:   slices.Sorted(maps.Keys(e.Grants)),
+		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgValuesSupported: []string{"RS256"},
+
+		TokenEndpointAuthMethodsSupported:         append(slices.Clone(confidential), oauth.NoAuthentication),
+		RevocationEndpointAuthMethodsSupported:    append(slices.Clone(confidential), oauth.NoAuthentication),
+		IntrospectionEndpointAuthMethodsSupported: confidential,
+
+		CodeChallengeMethodsSupported: []string{oauth.S256},
+		ClaimsSupported:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "preferred_username", "picture", "email", "email_verified"},
+		PromptValuesSupported:         []string{"none", "login", "consent"},
+		ServiceDocumentation:          e.issuer() + "/help",
+
+		AuthorizationResponseIssParameterSupported: true,
+	}
+	for _, permission := range oauth.Permissions {
+		m.ScopesSupported = append(m.ScopesSupported, permission.Name)
+	}
+	encoded, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return newDocument(encoded).serve, nil
+}

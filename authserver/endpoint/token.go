@@ -1,0 +1,154 @@
+package endpoint
+
+import (
+	"encoding/base64"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/grant"
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
+	"example.com/acme-dreams/internal/check"
+)
+
+// tokenRequest is what is known once a request was read.
+type tokenRequest struct {
+	oauth.TokenRequest
+	Sent oauth.Parameters
+}
+
+var tokenRequestChecks = []check.Check[tokenRequest]{
+	check.New("no parameter of the token request stands twice", "RFC 6749 §3.2", noTokenParameterTwice),
+	check.New("grant_type is given", "RFC 6749 §5.2", grantTypeGiven),
+}
+
+// grantUse is what is known once the client is.
+type grantUse struct {
+	GrantType string
+	Client    *oauth.Client
+}
+
+var grantTypeChecks = []check.Check[grantUse]{
+	check.New("client is registered for the grant type", "RFC 6749 §5.2", grantTypeRegistered),
+}
+
+// Token is the token endpoint. RFC 6749 §3.2. The steps are the same for all
+// grants; what differs is step 3.
+func (e *Endpoints) Token(c echo.Context) error {
+	ctx := c.Request().Context()
+
+	// 1. Read the request.
+	form, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	req := oauth.ParseTokenRequest(form)
+	if err := check.Run(ctx, e.Checks, tokenRequestChecks, tokenRequest{req, form}); err != nil {
+		return err
+	}
+	grantType, supported := e.Grants[req.GrantType]
+	if !supported {
+		return oauth.Refuse(oauth.UnsupportedGrantType, "grant_type %q is not supported", limit(req.GrantType, 100))
+	}
+
+	// 2. Who is asking?
+	client, err := e.authenticateClient(c, form)
+	if err != nil {
+		return err
+	}
+
+	// 3. What are they allowed?
+	if err := check.Run(ctx, e.Checks, grantTypeChecks, grantUse{req.GrantType, client}); err != nil {
+		return err
+	}
+	issue, err := grantType.Authorize(background(c), client, req)
+	if err != nil {
+		return err
+	}
+
+	// 4. Issue.
+	answer, err := e.issue(issue)
+	if err != nil {
+		return err
+	}
+
+	// 5. Answer.
+	return answerJSON(c, http.StatusOK, answer)
+}
+
+// issue signs what a grant allowed.
+func (e *Endpoints) issue(i grant.Issue) (oauth.TokenResponse, error) {
+	now := e.Now()
+	expires := now.Add(e.Env.AccessTokenTTL.Value())
+	if !i.NotAfter.IsZero() && i.NotAfter.Before(expires) {
+		expires = i.NotAfter // no token outlives the consent that it rests on
+	}
+	claims := token.AccessToken{
+		Issuer: e.issuer(), Subject: i.Client.ID, Audience: token.Audience{e.Env.AcmeURL.String()},
+		ClientID: i.Client.ID, Scope: i.Scope.String(), JWTID: e.tokenID(),
+		IssuedAt: now.Unix(), ExpiresAt: expires.Unix(), GrantID: i.GrantID,
+	}
+	if i.User != nil {
+		// RFC 9068 §2.2: sub is the resource owner, or the client where there is none.
+		claims.Subject, claims.AuthTime = i.User.Sub, i.AuthTime.Unix()
+	}
+	if i.Scope.Has(oauth.OpenID) {
+		claims.Audience = append(claims.Audience, e.issuer()) // for /userinfo
+	}
+	accessToken, err := e.Keys.SignAccessToken(claims)
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	answer := oauth.TokenResponse{
+		AccessToken: accessToken, TokenType: "Bearer", ExpiresIn: claims.ExpiresAt - claims.IssuedAt,
+		RefreshToken: i.RefreshToken, Scope: claims.Scope,
+	}
+	if i.Scope.Has(oauth.OpenID) && i.User != nil {
+		answer.IDToken, err = e.Keys.SignIDToken(token.IDToken{
+			Issuer: e.issuer(), Subject: i.User.Sub, Audience: i.Client.ID,
+			IssuedAt: now.Unix(), ExpiresAt: now.Add(idTokenTTL).Unix(), AuthTime: i.AuthTime.Unix(),
+			Nonce: i.Nonce, AccessTokenHash: token.AccessTokenHash(accessToken),
+		})
+	}
+	return answer, err
+}
+
+// idTokenTTL is short: an ID token says who signed in just now.
+const idTokenTTL = 10 * time.Minute
+
+// tokenID is an identifier of 128 bits: it need not be secret, only unique.
+func (e *Endpoints) tokenID() string {
+	var b [16]byte
+	if _, err := io.ReadFull(e.Random, b[:]); err != nil {
+		panic(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// RFC 6749 §3.2: "Request and response parameters MUST NOT be included more
+// than once."
+func noTokenParameterTwice(r tokenRequest) error {
+	if name := r.Sent.Repeated(); name != "" {
+		return oauth.Refuse(oauth.InvalidRequest, "%q stands twice", limit(name, 100))
+	}
+	return nil
+}
+
+func grantTypeGiven(r tokenRequest) error {
+	if r.GrantType == "" {
+		return oauth.Refuse(oauth.InvalidRequest, "grant_type is missing")
+	}
+	return nil
+}
+
+// RFC 6749 §5.2: "The authenticated client is not authorized to use this
+// authorization grant type."
+func grantTypeRegistered(g grantUse) error {
+	if !g.Client.MayUse(g.GrantType) {
+		return oauth.Refuse(oauth.UnauthorizedClient, "the client is not registered for grant_type %s", g.GrantType)
+	}
+	return nil
+}

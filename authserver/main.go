@@ -1,0 +1,15 @@
+// Authserver is Acme's accounts and authorization server: it alone knows
+// passwords, asks people what an application may do, and issues tokens.
+package main
+
+import (
+	"os"
+
+	"example.com/acme-dreams/authserver/server"
+	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/program"
+)
+
+func main() {
+	os.Exit(program.Main("authserver", func(env environment.Environment) environment.BaseURL { return env.AuthserverURL }, server.New))
+}

@@ -1,0 +1,98 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/endpoint"
+	"example.com/acme-dreams/views"
+)
+
+// Route is a line of the route table. The table feeds the router and the
+// discovery documents.
+type Route struct {
+	Method, Path  string
+	Handler       echo.HandlerFunc
+	Metadata      string // its name in RFC 8414 metadata; empty: it has none
+	Specification string // whose endpoint it is; "ours" where no standard has it
+	CORS          bool   // scripts of registered applications may call it
+}
+
+// routes is every address of the program.
+func (s *Server) routes(e *endpoint.Endpoints) []Route {
+	static := echo.WrapHandler(views.Static())
+	theme := echo.WrapHandler(views.ThemeHandler("authserver_theme", e.Env.AuthserverURL.Secure()))
+	const get, post = http.MethodGet, http.MethodPost
+	return []Route{
+		// The protocol: what browsers carry.
+		{get, "/authorize", e.Authorize, "authorization_endpoint", "RFC 6749 §3.1", false},
+		{post, "/authorize", e.Authorize, "", "OIDC Core §3.1.2.1", false},
+		// The protocol: what programs call.
+		{post, "/token", e.Token, "token_endpoint", "RFC 6749 §3.2", true},
+		{post, "/revoke", e.Revoke, "revocation_endpoint", "RFC 7009 §2", true},
+		{get, "/userinfo", e.Userinfo, "userinfo_endpoint", "OIDC Core §5.3", true},
+		{post, "/userinfo", e.Userinfo, "", "OIDC Core §5.3.1", true},
+		{post, "/introspect", e.Introspect, "introspection_endpoint", "RFC 7662 §2", false},
+		{get, "/jwks", e.JWKS(), "jwks_uri", "RFC 7517 §5", false},
+		{get, "/revocations", e.Revocations, "", "ours", false},
+		{get, "/.well-known/oauth-authorization-server", s.discovery, "", "RFC 8414 §3", false},
+		{get, "/.well-known/openid-configuration", s.discovery, "", "OIDC Discovery §4", false},
+		// Pages on the way: signing in and deciding.
+		{get, "/authorize/resume", e.Resume, "", "ours", false},
+		{get, "/login", e.LoginPage, "", "ours", false},
+		{post, "/login", e.Login, "", "ours", false},
+		{get, "/consent", e.ConsentPage, "", "ours", false},
+		{post, "/consent", e.Consent, "", "ours", false},
+		{post, "/account/switch", e.SwitchAccount, "", "ours", false},
+		// The person's own pages.
+		{get, "/", e.Home, "", "ours", false},
+		{get, "/account", e.Account, "", "ours", false},
+		{get, "/account/apps", e.Apps, "", "ours", false},
+		{post, "/account/apps", e.RevokeApp, "", "ours", false},
+		{get, "/account/security", e.Security, "", "ours", false},
+		{post, "/account/logout", e.Logout, "", "ours", false},
+		{get, "/signed-out", e.SignedOut, "", "ours", false},
+		{get, "/help", e.Help, "", "ours", false},
+		// The operator's.
+		{get, "/operator/users", e.People, "", "ours", false},
+		{post, "/operator/users", e.LockPerson, "", "ours", false},
+		// What all three programs have.
+		{get, "/static/*", static, "", "ours", false},
+		{post, "/theme", theme, "", "ours", false},
+	}
+}
+
+// discovery serves the document that is made from the table.
+func (s *Server) discovery(c echo.Context) error { return s.metadata(c) }
+
+// mount puts the table on the router. A path that scripts may call answers
+// their preflight too.
+func mount(router *echo.Echo, e *endpoint.Endpoints, table []Route) {
+	preflight := map[string]bool{}
+	for _, r := range table {
+		var around []echo.MiddlewareFunc
+		if r.CORS {
+			around = append(around, e.CrossOrigin)
+		}
+		router.Add(r.Method, r.Path, r.Handler, around...)
+		if r.Method == http.MethodGet { // RFC 9110 §9.3.2
+			router.Add(http.MethodHead, r.Path, r.Handler, around...)
+		}
+		if r.CORS && !preflight[r.Path] {
+			preflight[r.Path] = true
+			router.Add(http.MethodOptions, r.Path, e.Preflight, around...)
+		}
+	}
+}
+
+// metadataPaths lists the addresses that the discovery documents name.
+func metadataPaths(table []Route) map[string]string {
+	paths := map[string]string{}
+	for _, r := range table {
+		if r.Metadata != "" {
+			paths[r.Metadata] = r.Path
+		}
+	}
+	return paths
+}

@@ -1,0 +1,239 @@
+// Package server composes the authorization server. main and the end-to-end
+// tests import it; nothing else does.
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/endpoint"
+	"example.com/acme-dreams/authserver/grant"
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/password"
+	"example.com/acme-dreams/authserver/store"
+	"example.com/acme-dreams/authserver/token"
+	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/httpserver"
+	"example.com/acme-dreams/internal/program"
+	"example.com/acme-dreams/seed"
+)
+
+// Server is the authorization server.
+type Server struct {
+	router    *echo.Echo
+	store     *store.Store
+	endpoints *endpoint.Endpoints
+	log       *slog.Logger
+	now       func() time.Time
+	metadata  echo.HandlerFunc
+}
+
+// New opens the database, fills it where it is empty, and puts everything
+// together.
+func New(ctx context.Context, c program.Config) (program.Server, error) {
+	passwords := password.New(c.Random)
+	expand := expander(c.Env)
+	db, err := store.Open(ctx, store.Settings{
+		Path: filepath.Join(c.Env.DataDir, "authserver.db"), Log: c.Log, Now: c.Now,
+		AccessTokenTTL: c.Env.AccessTokenTTL.Value(), Expand: expand,
+		NewFeedID: func() string { return grant.Opaque(c.Random, "f_") },
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{store: db, log: c.Log, now: c.Now}
+	if err := s.compose(ctx, c, passwords, expand); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) compose(ctx context.Context, c program.Config, passwords *password.Hasher, expand func(string) string) error {
+	seeded, err := s.store.Seeded(ctx)
+	if err != nil {
+		return err
+	}
+	if !seeded {
+		if err := s.fill(ctx, passwords, expand); err != nil {
+			return fmt.Errorf("filling the empty database: %w", err)
+		}
+	}
+	if err := s.refuseDemoSecrets(ctx, c.Env); err != nil {
+		return err
+	}
+	keys, err := s.keys(ctx)
+	if err != nil {
+		return err
+	}
+	dice := grant.Environment{Now: c.Now, Random: c.Random, Checks: c.Checks}
+	s.endpoints = endpoint.New(endpoint.Endpoints{
+		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Checks: c.Checks,
+		Store: s.store, Keys: keys, Passwords: passwords, Personas: personas(),
+		// To add a grant: its file in package grant, and its line here.
+		Grants: map[string]grant.Type{
+			oauth.AuthorizationCodeGrant: grant.AuthorizationCode{Environment: dice, Codes: s.store, RefreshTokenExpiry: c.Env.RefreshTokenTTL.Value()},
+			oauth.RefreshTokenGrant:      grant.RefreshToken{Environment: dice, RefreshTokens: s.store},
+			oauth.ClientCredentialsGrant: grant.ClientCredentials{Environment: dice},
+		},
+	})
+	s.router = httpserver.New(httpserver.Settings{
+		Name: "authserver", PublicURL: c.Env.AuthserverURL, Log: c.Log,
+		Ready: s.store.Ready, Error: s.endpoints.Error, CrossOrigin: endpoint.CrossOriginPath,
+	})
+	table := s.routes(s.endpoints)
+	if s.metadata, err = s.endpoints.Metadata(metadataPaths(table)); err != nil {
+		return err
+	}
+	mount(s.router, s.endpoints, table)
+	return nil
+}
+
+// Rules lists every check of the program.
+func Rules() []check.Rule { return append(endpoint.Rules(), grant.Rules()...) }
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+
+// purgeInterval is how often what has expired is forgotten.
+const purgeInterval = 5 * time.Minute
+
+// Work forgets what has expired, until ctx ends.
+func (s *Server) Work(ctx context.Context) {
+	ticker := time.NewTicker(purgeInterval)
+	defer ticker.Stop()
+	for {
+		s.endpoints.Purge()
+		if err := s.store.Purge(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Error("expired entries could not be removed", "error", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			s.endpoints.Stop()
+			return
+		}
+	}
+}
+
+// Close writes what is waiting and closes the database.
+func (s *Server) Close() error { return s.store.Close() }
+
+// expander puts the programs' URLs into what the seed registers, at every
+// start: a changed port changes them.
+func expander(env environment.Environment) func(string) string {
+	return strings.NewReplacer("{ACME_URL}", env.AcmeURL.String(), "{DREAMS_URL}", env.DreamsURL.String()).Replace
+}
+
+// keys reads the signing keys, parsed once.
+func (s *Server) keys(ctx context.Context) (*token.Keys, error) {
+	stored, err := s.store.SigningKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var keys []token.Key
+	for _, k := range stored {
+		key, err := token.Unmarshal(k.Algorithm, k.PKCS8, k.CreatedAt)
+		if err != nil {
+			return nil, fmt.Errorf("signing key %s: %w", k.ID, err)
+		}
+		keys = append(keys, key)
+	}
+	return token.NewKeys(keys)
+}
+
+// fill stores the seed and makes the first signing keys.
+func (s *Server) fill(ctx context.Context, passwords *password.Hasher, expand func(string) string) error {
+	var first store.Seed
+	for _, u := range seed.Users() {
+		hash, err := passwords.Hash(u.Password)
+		if err != nil {
+			return err
+		}
+		first.Users = append(first.Users, store.NewUser{
+			User:         oauth.User{Sub: u.Sub, Username: u.Username, Name: u.Name, Email: u.Email, Picture: u.Picture, Operator: u.Operator},
+			PasswordHash: hash,
+		})
+	}
+	for _, c := range seed.Clients() {
+		client, err := clientOf(c)
+		if err != nil {
+			return err
+		}
+		first.Clients = append(first.Clients, store.NewClient{Client: client})
+	}
+	for _, algorithm := range []string{"ES256", "RS256"} {
+		key, err := token.Generate(algorithm, s.now())
+		if err != nil {
+			return err
+		}
+		pkcs8, err := key.Marshal()
+		if err != nil {
+			return err
+		}
+		first.Keys = append(first.Keys, store.SigningKey{ID: key.ID, Algorithm: key.Algorithm, PKCS8: pkcs8, CreatedAt: key.CreatedAt})
+	}
+	return s.store.Fill(ctx, first, s.now(), expand)
+}
+
+func clientOf(c seed.Client) (oauth.Client, error) {
+	since, err := time.Parse(time.DateOnly, c.Since)
+	if err != nil {
+		return oauth.Client{}, fmt.Errorf("client %s: %w", c.ID, err)
+	}
+	client := oauth.Client{
+		ID: c.ID, Name: c.Name, Kind: c.Kind, AuthMethods: c.TokenEndpointAuthMethods, GrantTypes: c.GrantTypes,
+		Scope: c.Scopes, RedirectURIs: c.RedirectURIs, Resource: c.Resource, RequirePKCE: c.RequirePKCE, FirstParty: c.FirstParty,
+		AlwaysAsk: c.AlwaysAsk, Purpose: c.Purpose, Developer: c.Developer, Homepage: c.Homepage, Verified: c.Verified,
+		Since: since, Reasons: c.Reasons,
+	}
+	if c.Secret != "" {
+		client.SecretHash = oauth.HashSecret(c.Secret)
+	}
+	return client, nil
+}
+
+// refuseDemoSecrets stops the start where strangers could reach people and
+// applications whose passwords and secrets are in this repository.
+func (s *Server) refuseDemoSecrets(ctx context.Context, env environment.Environment) error {
+	public := env.AuthserverURL
+	if public.Loopback() || bool(env.AllowDemoSecrets) {
+		return nil
+	}
+	var subs, ids []string
+	var hashes [][]byte
+	for _, u := range seed.Users() {
+		subs = append(subs, u.Sub)
+	}
+	for _, c := range seed.Clients() {
+		if c.Secret != "" {
+			ids, hashes = append(ids, c.ID), append(hashes, oauth.HashSecret(c.Secret))
+		}
+	}
+	demo, err := s.store.DemoSecrets(ctx, subs, ids, hashes)
+	if err != nil || !demo {
+		return err
+	}
+	return program.Unusable{
+		Variable: "AUTHSERVER_URL", Value: public.String(),
+		Expected: "the database holds the demonstration's people and secrets, which everybody knows: expected a loopback URL, or ALLOW_DEMO_SECRETS=on on a classroom's network",
+	}
+}
+
+// personas are the classroom's people, for the buttons on the login page. A
+// server that others can reach only starts with them where that was allowed.
+func personas() []endpoint.Persona {
+	var all []endpoint.Persona
+	for _, u := range seed.Users() {
+		first, _, _ := strings.Cut(u.Name, " ")
+		all = append(all, endpoint.Persona{Username: u.Username, Password: u.Password, Name: first})
+	}
+	return all
+}

@@ -180,7 +180,7 @@ func checkUser(p *presentation) error {
 func checkFeed(p *presentation) error {
 	if Private(p.scope) && !p.feedFresh {
 		return &Unavailable{
-			Reason: "The authorization server has not said for more than 30 seconds which tokens are revoked. " +
+			Reason: "The authorization server has not told us within the last 30 seconds which tokens are revoked. " +
 				"Until it does, private data is refused; public data is served.",
 			RetryAfter: 5 * time.Second,
 		}

@@ -56,6 +56,16 @@ type Feed struct {
 	position Position
 	grants   map[string]int64 // grant_id to expires_at
 	tokens   map[string]int64 // jti to expires_at
+	current  *attempt
+	failing  bool // the last attempt came to nothing
+}
+
+// attempt is one question to the authorization server.
+type attempt struct {
+	patient bool // it may stay open
+	stop    context.CancelFunc
+	end     sync.Once
+	ended   chan struct{}
 }
 
 // NewFeed starts from what is kept. The client must allow for answers that take
@@ -82,6 +92,8 @@ const (
 	// pollAgain is the pause after a failure: short, for a revocation must
 	// arrive within two seconds of the authorization server's return.
 	pollAgain = 500 * time.Millisecond
+	// catchUp is how long a request waits for news before it is refused.
+	catchUp = time.Second
 )
 
 // Fresh tells whether we heard from the authorization server lately. From the
@@ -102,25 +114,25 @@ func (f *Feed) Revoked(grantID, id string) bool {
 
 // Work follows the feed until ctx ends.
 func (f *Feed) Work(ctx context.Context) {
-	told := "nothing yet"
-	tell := func(fresh bool, err error) {
-		switch {
-		case fresh && told != "fresh":
-			told = "fresh"
-			f.log.Info("revocations are known: private data is served")
-		case !fresh && told != "stale":
-			told = "stale"
-			f.log.Warn("revocations are not known: private data is refused until the authorization server answers", "error", err)
-		}
-	}
+	told := false
 	for ctx.Err() == nil {
-		err := f.poll(ctx)
-		if ctx.Err() != nil {
+		a, asking := f.begin(ctx)
+		err := f.poll(asking, a.patient)
+		interrupted := asking.Err() != nil // by CatchUp, which wants an answer at once
+		a.stop()
+		switch {
+		case ctx.Err() != nil:
 			return
-		}
-		tell(f.Fresh(), err)
-		if err == nil {
+		case err == nil:
+			told = false
 			continue
+		case interrupted:
+			continue
+		}
+		f.fail(a)
+		if !f.Fresh() && !told {
+			told = true
+			f.log.Warn("which tokens are revoked is not known: private data is refused until the authorization server answers", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -129,10 +141,57 @@ func (f *Feed) Work(ctx context.Context) {
 	}
 }
 
+// begin is the next attempt; whoever waited for the one before is told.
+// It doesn't wait for news while we are not up to date.
+func (f *Feed) begin(ctx context.Context) (*attempt, context.Context) {
+	asking, stop := context.WithCancel(ctx)
+	a := &attempt{patient: f.Fresh(), stop: stop, ended: make(chan struct{})}
+	f.mu.Lock()
+	before := f.current
+	f.current = a
+	f.mu.Unlock()
+	if before != nil {
+		before.end.Do(func() { close(before.ended) })
+	}
+	return a, asking
+}
+
+func (f *Feed) fail(a *attempt) {
+	f.mu.Lock()
+	f.failing = true
+	f.mu.Unlock()
+	a.end.Do(func() { close(a.ended) })
+}
+
+// CatchUp waits a moment for news where there should be some: at the start, and
+// after the computer slept, when the answer we wait for will never come. Where
+// the authorization server is known not to answer it doesn't wait.
+func (f *Feed) CatchUp(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	for !f.Fresh() {
+		f.mu.RLock()
+		a, failing := f.current, f.failing
+		f.mu.RUnlock()
+		if a == nil || failing {
+			return false
+		}
+		if a.patient {
+			a.stop()
+		}
+		select {
+		case <-a.ended:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
 // poll asks once and takes in the answer.
-func (f *Feed) poll(ctx context.Context) error {
+func (f *Feed) poll(ctx context.Context, patient bool) error {
 	position := f.at()
-	answer, err := f.ask(ctx, position)
+	answer, err := f.ask(ctx, position, patient)
 	if err != nil {
 		return err
 	}
@@ -141,7 +200,7 @@ func (f *Feed) poll(ctx context.Context) error {
 	complete := len(answer.Revocations) == 0 || (f.Fresh() && !anew)
 	f.take(answer.Revocations, anew)
 	if complete { // a long list comes in parts, and a part is not yet news of everything
-		f.heard.Store(f.now().UnixNano())
+		f.hear()
 	}
 	read := Position{answer.Feed, answer.Cursor}
 	if read == position {
@@ -149,7 +208,7 @@ func (f *Feed) poll(ctx context.Context) error {
 	}
 	// The position moves on only when the news are written down. Until then
 	// they are asked for again.
-	if err := f.store.KeepRevocations(ctx, read, answer.Revocations, anew, f.now()); err != nil {
+	if err := f.store.KeepRevocations(context.WithoutCancel(ctx), read, answer.Revocations, anew, f.now()); err != nil {
 		return fmt.Errorf("revocations cannot be stored: %w", err)
 	}
 	f.mu.Lock()
@@ -158,20 +217,31 @@ func (f *Feed) poll(ctx context.Context) error {
 	return nil
 }
 
+// hear notes that we are up to date.
+func (f *Feed) hear() {
+	if !f.Fresh() {
+		f.log.Info("which tokens are revoked is known: private data is served")
+	}
+	f.heard.Store(f.now().UnixNano())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failing = false
+}
+
 type answer struct {
 	Feed        string       `json:"feed"`
 	Cursor      int64        `json:"cursor"`
 	Revocations []Revocation `json:"revocations"`
 }
 
-func (f *Feed) ask(ctx context.Context, from Position) (answer, error) {
+func (f *Feed) ask(ctx context.Context, from Position, patient bool) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, PollWait+3*time.Second)
 	defer cancel()
-	query := url.Values{
-		"feed":  {from.Feed},
-		"after": {strconv.FormatInt(from.Cursor, 10)},
-		"wait":  {strconv.Itoa(f.patience())},
+	wait := "0"
+	if patient {
+		wait = strconv.Itoa(int(PollWait / time.Second))
 	}
+	query := url.Values{"feed": {from.Feed}, "after": {strconv.FormatInt(from.Cursor, 10)}, "wait": {wait}}
 	var a answer
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer+"/revocations?"+query.Encode(), nil)
 	if err != nil {
@@ -196,15 +266,6 @@ func (f *Feed) ask(ctx context.Context, from Position) (answer, error) {
 		return a, fmt.Errorf("%s/revocations: the answer names no feed", f.issuer)
 	}
 	return a, nil
-}
-
-// patience is how many seconds the answer may take. We don't wait for news
-// while we know nothing: the first answer opens private data.
-func (f *Feed) patience() int {
-	if !f.Fresh() {
-		return 0
-	}
-	return int(PollWait / time.Second)
 }
 
 func (f *Feed) at() Position {

@@ -40,11 +40,12 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, scope string)
 	if err != nil {
 		return nil, err
 	}
+	fresh := v.Feed.Fresh() || (Private(scope) && v.Feed.CatchUp(ctx))
 	now := v.Now()
 	err = check.Run(ctx, v.Checks, checks, &presentation{
 		token: token, key: current, remembered: remembered && key == current,
 		issuer: v.Issuer, resource: v.Resource, scope: scope, now: now,
-		revoked: v.Feed.Revoked(token.Claims.GrantID, token.Claims.ID), feedFresh: v.Feed.Fresh(),
+		revoked: v.Feed.Revoked(token.Claims.GrantID, token.Claims.ID), feedFresh: fresh,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,398 @@
+package bearer_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"example.com/acme-dreams/acme/bearer"
+	"example.com/acme-dreams/acme/bearer/bearertest"
+	"example.com/acme-dreams/internal/check"
+)
+
+// memory keeps revocations as the store does, and fails when told to.
+type memory struct {
+	mu       sync.Mutex
+	position bearer.Position
+	kept     []bearer.Revocation
+	fail     error
+}
+
+func (m *memory) LoadRevocations(context.Context) (bearer.Position, []bearer.Revocation, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.position, slices.Clone(m.kept), nil
+}
+
+func (m *memory) KeepRevocations(_ context.Context, p bearer.Position, news []bearer.Revocation, anew bool, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	if anew {
+		m.kept = nil
+	}
+	m.position, m.kept = p, append(m.kept, news...)
+	return nil
+}
+
+// resourceServer is a verifier that follows a.
+func resourceServer(t *testing.T, a *bearertest.Authserver, kept *memory, runner check.Runner) *bearer.Verifier {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	keys := bearer.NewKeys(a.URL, http.DefaultClient, a.Clock.Now, log)
+	feed, err := bearer.NewFeed(t.Context(), a.URL, bearertest.ResourceServer, bearertest.Secret, http.DefaultClient, kept, a.Clock.Now, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { feed.Work(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	v := &bearer.Verifier{Issuer: a.URL, Resource: bearertest.Resource, Keys: keys, Feed: feed, Checks: runner, Now: a.Clock.Now}
+	eventually(t, "revocations are known", feed.Fresh)
+	return v
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Second); !done(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 2 s: %s", what)
+		}
+	}
+}
+
+func present(v *bearer.Verifier, token, scope string) error {
+	_, err := v.Verify(context.Background(), http.Header{"Authorization": {"Bearer " + token}}, scope)
+	return err
+}
+
+func refused(t *testing.T, err error, code string) *bearer.Refusal {
+	t.Helper()
+	var r *bearer.Refusal
+	if !errors.As(err, &r) || r.Code != code {
+		t.Errorf("got %v, want a refusal with %q", err, code)
+		return &bearer.Refusal{}
+	}
+	return r
+}
+
+const (
+	alice = "u_alice"
+	// public and private are scopes of either kind.
+	public, private = "packages:read", "preferences:read"
+)
+
+// Every check is shown what it alone keeps out: with it the token is refused,
+// without it the token gets through.
+func TestEveryCheckKeepsSomethingOut(t *testing.T) {
+	type attack struct {
+		code  string
+		scope string
+		token func(*bearertest.Authserver) string
+	}
+	good := func(a *bearertest.Authserver) jwt.MapClaims { return a.Claims(alice, public+" "+private) }
+	with := func(claim string, value func(*bearertest.Authserver) any) func(*bearertest.Authserver) string {
+		return func(a *bearertest.Authserver) string {
+			claims := good(a)
+			claims[claim] = value(a)
+			return a.Token(claims)
+		}
+	}
+	header := func(h map[string]any) func(*bearertest.Authserver) string {
+		return func(a *bearertest.Authserver) string { return bearertest.Sign(a.Keys[1], h, good(a)) }
+	}
+	attacks := map[string]attack{
+		"typ is at+jwt":                          {bearer.InvalidToken, public, header(map[string]any{"typ": "JWT"})},
+		"no critical header that we do not know": {bearer.InvalidToken, public, header(map[string]any{"crit": []string{"exp"}, "exp": 1})},
+		"alg is the key's algorithm":             {bearer.InvalidToken, public, header(map[string]any{"alg": "PS256"})},
+		"signature is the issuer's": {bearer.InvalidToken, public, func(a *bearertest.Authserver) string {
+			parts := strings.Split(a.Token(good(a)), ".")
+			forged := strings.Split(a.Token(a.Claims("u_bob", public)), ".")
+			return parts[0] + "." + forged[1] + "." + parts[2]
+		}},
+		"iss is our authorization server": {bearer.InvalidToken, public, with("iss", func(a *bearertest.Authserver) any { return a.URL + "/" })},
+		"aud names this resource":         {bearer.InvalidToken, public, with("aud", func(*bearertest.Authserver) any { return "https://other.test" })},
+		"token has not expired":           {bearer.InvalidToken, public, with("exp", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() })},
+		"token is not from the future":    {bearer.InvalidToken, public, with("nbf", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() + 11 })},
+		"required claims are there":       {bearer.InvalidToken, public, with("jti", func(*bearertest.Authserver) any { return nil })},
+		"token was not revoked":           {bearer.InvalidToken, public, with("jti", func(*bearertest.Authserver) any { return "revoked" })},
+		"token has the scope": {bearer.InsufficientScope, private, func(a *bearertest.Authserver) string {
+			return a.Token(a.Claims(alice, public))
+		}},
+		"a person stands behind a private scope": {bearer.InsufficientScope, private, with("sub", func(*bearertest.Authserver) any { return "dreams-web" })},
+	}
+	elsewhere := map[string]string{
+		"kid names a key of the issuer":           "doubled: the next two refuse where there is no key. It stands for its own words",
+		"revocations are known, for private data": "TestPrivateDataIsRefusedWhileRevocationsAreNotKnown",
+	}
+	for _, rule := range bearer.Rules() {
+		attack, ok := attacks[rule.Name]
+		if !ok {
+			if elsewhere[rule.Name] == "" {
+				t.Errorf("nothing tries to get past %q", rule.Name)
+			}
+			continue
+		}
+		t.Run(rule.Name, func(t *testing.T) {
+			a := bearertest.New(t)
+			a.Revoke("", "revoked")
+			strict := resourceServer(t, a, &memory{}, check.Runner{})
+			lax := resourceServer(t, a, &memory{}, check.Runner{Omit: rule.Name})
+			token := attack.token(a)
+			refused(t, present(strict, token, attack.scope), attack.code)
+			if err := present(lax, token, attack.scope); err != nil {
+				t.Errorf("left out, something else refuses: %v", err)
+			}
+			if err := present(strict, a.Token(good(a)), attack.scope); err != nil {
+				t.Errorf("a good token afterwards: %v", err)
+			}
+		})
+	}
+}
+
+// RFC 8725, and what its authors had seen.
+func TestForgedTokensAreInvalid(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	es, rs := a.Keys[0], a.Keys[1]
+	claims := a.Claims(alice, public)
+	good := a.Token(claims)
+	parts := strings.Split(good, ".")
+	der, err := x509.MarshalPKIXPublicKey(es.Private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := func(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+	for name, token := range map[string]string{
+		"empty":                     "",
+		"garbage":                   "x",
+		"alg none":                  bearertest.SignWith(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, es, map[string]any{"alg": "none"}, claims),
+		"alg nOnE":                  bearertest.SignWith(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, es, map[string]any{"alg": "nOnE"}, claims),
+		"HS256 with the key as DER": bearertest.SignWith(jwt.SigningMethodHS256, der, es, map[string]any{"alg": "HS256"}, claims),
+		"HS256 with the key as PEM": bearertest.SignWith(jwt.SigningMethodHS256, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), es, map[string]any{"alg": "HS256"}, claims),
+		"HS256 with n":              bearertest.SignWith(jwt.SigningMethodHS256, rs.Private.Public().(*rsa.PublicKey).N.Bytes(), rs, map[string]any{"alg": "HS256"}, claims),
+		"PS256 with the RS256 key":  bearertest.SignWith(jwt.SigningMethodPS256, rs.Private, rs, map[string]any{"alg": "PS256"}, claims),
+		"RS512 with the RS256 key":  bearertest.SignWith(jwt.SigningMethodRS512, rs.Private, rs, map[string]any{"alg": "RS512"}, claims),
+		"RS256 named, ES256's kid":  bearertest.Sign(rs, map[string]any{"kid": "es"}, claims),
+		"another's key, our kid":    bearertest.Sign(bearertest.NewES256(t, "es"), nil, claims),
+		"P-384 under a P-256 kid":   bearertest.SignWith(jwt.SigningMethodES384, p384, es, map[string]any{"alg": "ES384"}, claims),
+		"a key in the header":       bearertest.Sign(bearertest.NewES256(t, "mine"), map[string]any{"jwk": map[string]string{"kty": "EC"}, "jku": "http://evil.test"}, claims),
+		"no kid":                    bearertest.Sign(es, map[string]any{"kid": nil}, claims),
+		"kid is a path":             bearertest.Sign(es, map[string]any{"kid": "../../etc/passwd"}, claims),
+		"kid is SQL":                bearertest.Sign(es, map[string]any{"kid": "' OR 1=1--"}, claims),
+		"kid of 10 KiB":             bearertest.Sign(es, map[string]any{"kid": strings.Repeat("k", 10<<10)}, claims),
+		"two parts":                 parts[0] + "." + parts[1],
+		"four parts":                good + ".x",
+		"five parts, as a JWE":      good + ".x.y",
+		"no signature":              parts[0] + "." + parts[1] + ".",
+		"signature of r=s=0":        parts[0] + "." + parts[1] + "." + raw(make([]byte, 64)),
+		"signature one byte short":  good[:len(good)-2],
+		"padded":                    good + "==",
+		"standard base64":           parts[0] + "." + parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2]) + "+",
+		"white space inside":        parts[0] + ". " + parts[1] + "." + parts[2],
+		"header is a list":          raw([]byte("[]")) + "." + parts[1] + "." + parts[2],
+		"larger than any token":     good + strings.Repeat("A", 20<<10),
+		"an ID token":               bearertest.Sign(rs, map[string]any{"typ": "JWT"}, jwt.MapClaims{"iss": a.URL, "sub": alice, "aud": bearertest.Resource, "exp": a.Clock.Now().Unix() + 60}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := refused(t, present(v, token, public), bearer.InvalidToken)
+			if r.Status() != http.StatusUnauthorized {
+				t.Errorf("status %d", r.Status())
+			}
+		})
+	}
+	if err := present(v, good, public); err != nil {
+		t.Errorf("the good token: %v", err)
+	}
+}
+
+func TestGoodTokens(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	several := a.Claims(alice, "profile "+public)
+	several["aud"] = []string{a.URL, bearertest.Resource}
+	early := a.Claims(alice, public)
+	early["iat"], early["nbf"] = a.Clock.Now().Unix()+9, a.Clock.Now().Unix()+9
+	client := a.Claims("dreams-catalogue", public)
+	client["client_id"], client["grant_id"] = "dreams-catalogue", nil
+	for name, token := range map[string]string{
+		"ES256": a.Token(a.Claims(alice, public)),
+		"RS256": bearertest.Sign(a.Keys[1], nil, a.Claims(alice, public)),
+		"ours among several audiences, RFC 9068 §3":         a.Token(several),
+		"the issuer's clock is 9 s ahead":                   a.Token(early),
+		"typ in full and in capitals, RFC 7515 §4.1.9":      bearertest.Sign(a.Keys[0], map[string]any{"typ": "application/AT+JWT"}, a.Claims(alice, public)),
+		"client credentials for public data, RFC 6749 §4.4": a.Token(client),
+	} {
+		if err := present(v, token, public); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestIssuerIsComparedByteForByte(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	for _, issuer := range []any{a.URL + "/", strings.ToUpper(a.URL), strings.Replace(a.URL, "http:", "https:", 1), "http://evil.test", "", nil} {
+		claims := a.Claims(alice, public)
+		claims["iss"] = issuer
+		refused(t, present(v, a.Token(claims), public), bearer.InvalidToken)
+	}
+}
+
+// RFC 7519 §4.1.4: "on or after which the JWT MUST NOT be accepted".
+func TestATokenEndsOnTheSecond(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	claims := a.Claims(alice, public)
+	claims["exp"] = a.Clock.Now().Unix() + 20
+	token := a.Token(claims)
+	a.Clock.Advance(20*time.Second - time.Nanosecond)
+	if err := present(v, token, public); err != nil {
+		t.Errorf("a nanosecond before: %v", err)
+	}
+	a.Clock.Advance(time.Nanosecond)
+	if r := refused(t, present(v, token, public), bearer.InvalidToken); !strings.Contains(r.Description, "expired") {
+		t.Errorf("it says %q", r.Description)
+	}
+	for _, exp := range []any{nil, 0, -1, a.Clock.Now().Unix() - 1} {
+		claims["exp"] = exp
+		refused(t, present(v, a.Token(claims), public), bearer.InvalidToken)
+	}
+	for _, exp := range []any{"soon", true, []int{1}} {
+		claims["exp"] = exp
+		refused(t, present(v, a.Token(claims), public), bearer.InvalidToken)
+	}
+}
+
+// A signature that was verified is remembered; nothing else is.
+func TestARememberedTokenIsStillJudged(t *testing.T) {
+	fresh := func(t *testing.T) (*bearertest.Authserver, *bearer.Verifier, string) {
+		a := bearertest.New(t)
+		v := resourceServer(t, a, &memory{}, check.Runner{})
+		token := a.Token(a.Claims(alice, public+" "+private))
+		for range 2 {
+			if err := present(v, token, private); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return a, v, token
+	}
+	t.Run("its end", func(t *testing.T) {
+		a, v, token := fresh(t)
+		a.Clock.Advance(time.Hour)
+		refused(t, present(v, token, public), bearer.InvalidToken)
+	})
+	t.Run("its revocation", func(t *testing.T) {
+		a, v, token := fresh(t)
+		a.Revoke("g_1", "")
+		eventually(t, "the token is refused", func() bool { return present(v, token, public) != nil })
+	})
+	t.Run("its scope", func(t *testing.T) {
+		_, v, token := fresh(t)
+		refused(t, present(v, token, "blog:read"), bearer.InsufficientScope)
+	})
+	t.Run("its key", func(t *testing.T) {
+		a, v, token := fresh(t)
+		a.Do(func() { a.Keys = a.Keys[1:] })
+		if err := v.Keys.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, present(v, token, public), bearer.InvalidToken)
+		a.Do(func() { a.Keys = []bearertest.Key{bearertest.NewES256(t, "es")} })
+		if err := v.Keys.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, present(v, token, public), bearer.InvalidToken)
+	})
+}
+
+func TestWhereATokenStands(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	token := a.Token(a.Claims(alice, public))
+	for _, c := range []struct {
+		name   string
+		header []string
+		status int // 0: accepted
+		code   string
+	}{
+		{"RFC 6750 §2.1", []string{"Bearer " + token}, 0, ""},
+		{"RFC 9110 §11.1: the scheme is case-insensitive", []string{"bearer " + token}, 0, ""},
+		{"RFC 9110 §11.1, in capitals", []string{"BEARER " + token}, 0, ""},
+		{"RFC 6750 §3.1: none is a challenge without an error", nil, 401, ""},
+		{"another scheme is none", []string{"Basic YTpi"}, 401, ""},
+		{"the token without a scheme is none", []string{token}, 401, ""},
+		{"a scheme without a token", []string{"Bearer"}, 401, bearer.InvalidToken},
+		{"two headers", []string{"Bearer " + token, "Bearer " + token}, 400, bearer.InvalidRequest},
+		{"two tokens", []string{"Bearer " + token + ", Bearer " + token}, 401, bearer.InvalidToken},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := v.Verify(t.Context(), http.Header{"Authorization": c.header}, public)
+			if c.status == 0 {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if r := refused(t, err, c.code); r.Status() != c.status {
+				t.Errorf("status %d, want %d", r.Status(), c.status)
+			}
+		})
+	}
+}
+
+// RFC 6750 §3 and RFC 9728 §5.1.
+func TestChallenge(t *testing.T) {
+	const metadata = "http://acme.test/.well-known/oauth-protected-resource"
+	for _, c := range []struct {
+		refusal bearer.Refusal
+		want    string
+	}{
+		{bearer.Refusal{Description: "No token"}, `Bearer realm="acme", resource_metadata="` + metadata + `"`},
+		{bearer.Refusal{Code: bearer.InvalidToken, Description: "Gone"}, `Bearer realm="acme", error="invalid_token", error_description="Gone", resource_metadata="` + metadata + `"`},
+		{bearer.Refusal{Code: bearer.InsufficientScope, Description: "More", Scope: "blog:read"}, `Bearer realm="acme", error="insufficient_scope", error_description="More", scope="blog:read", resource_metadata="` + metadata + `"`},
+	} {
+		if got := c.refusal.Challenge(metadata); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("eyJhbGciOiJFUzI1NiJ9.eyJhdWQiOlsiYSJdLCJleHAiOjEuNX0.AA")
+	f.Add("e30.e30.")
+	f.Add("..")
+	f.Add("eyJjcml0IjpudWxsfQ.eyJhdWQiOjF9.AA")
+	f.Add("e30.eyJleHAiOjFlMzA4LCJuYmYiOi0xZTMwOH0.AA")
+	f.Fuzz(func(t *testing.T, compact string) {
+		token, err := bearer.Parse(compact)
+		if (token == nil) == (err == nil) {
+			t.Fatalf("got %v and %v", token, err)
+		}
+		if err == nil && strings.Count(compact, ".") != 2 {
+			t.Errorf("parsed %q", compact)
+		}
+	})
+}

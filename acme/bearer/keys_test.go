@@ -1,0 +1,102 @@
+package bearer_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/acme-dreams/acme/bearer"
+	"example.com/acme-dreams/acme/bearer/bearertest"
+	"example.com/acme-dreams/internal/check"
+)
+
+func TestANewKeyIsFetchedWhenATokenNamesIt(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	old := a.Token(a.Claims(alice, public))
+	if err := present(v, old, public); err != nil {
+		t.Fatal(err)
+	}
+	a.Clock.Advance(11 * time.Second)
+	a.Do(func() { a.Keys = append([]bearertest.Key{bearertest.NewES256(t, "next")}, a.Keys...) })
+	var all sync.WaitGroup
+	for range 8 { // who comes while the answer is on its way waits for it
+		all.Go(func() {
+			if err := present(v, a.Token(a.Claims(alice, public)), public); err != nil {
+				t.Errorf("signed with the new key: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if err := present(v, old, public); err != nil {
+		t.Errorf("signed with the old key: %v", err)
+	}
+}
+
+// Anybody can invent a kid: the authorization server must not suffer for it.
+func TestUnknownKeysAreAskedForOnceInTenSeconds(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	good := a.Token(a.Claims(alice, public))
+	if err := present(v, good, public); err != nil {
+		t.Fatal(err)
+	}
+	a.Clock.Advance(11 * time.Second)
+	before, _ := a.Counts()
+	for i := range 50 {
+		stranger := bearertest.Sign(bearertest.NewES256(t, fmt.Sprint("stranger-", i)), nil, a.Claims(alice, public))
+		refused(t, present(v, stranger, public), bearer.InvalidToken)
+	}
+	if after, _ := a.Counts(); after-before != 1 {
+		t.Errorf("asked %d times", after-before)
+	}
+	if err := present(v, good, public); err != nil {
+		t.Errorf("a known key meanwhile: %v", err)
+	}
+}
+
+func TestKeysStayWhenTheAuthorizationServerIsDown(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	if err := present(v, a.Token(a.Claims(alice, public)), public); err != nil {
+		t.Fatal(err)
+	}
+	a.Do(func() { a.Down = true })
+	if v.Keys.Refresh(t.Context()) == nil {
+		t.Error("fetched keys from a server that is down")
+	}
+	if err := present(v, a.Token(a.Claims(alice, public)), public); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithoutKeysATokenCanNotBeJudged(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	a.Do(func() { a.Down = true })
+	var unavailable *bearer.Unavailable
+	if err := present(v, a.Token(a.Claims(alice, public)), public); !errors.As(err, &unavailable) || unavailable.RetryAfter == 0 {
+		t.Errorf("got %v", err)
+	}
+	a.Do(func() { a.Down = false })
+	a.Clock.Advance(2 * time.Second)
+	if err := present(v, a.Token(a.Claims(alice, public)), public); err != nil {
+		t.Errorf("after it came up: %v", err)
+	}
+}
+
+// RFC 8414 §3.3.
+func TestADiscoveryDocumentOfAnotherIssuerIsRefused(t *testing.T) {
+	a := bearertest.New(t)
+	keys := bearer.NewKeys(a.URL, http.DefaultClient, a.Clock.Now, slog.New(slog.DiscardHandler))
+	for _, issuer := range []string{a.URL + "/", "https://evil.test", ""} {
+		a.Do(func() { a.Issuer = issuer })
+		if keys.Refresh(t.Context()) == nil {
+			t.Errorf("took a document of %q", issuer)
+		}
+	}
+}

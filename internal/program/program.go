@@ -74,7 +74,10 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		return fail(name, 2, fmt.Errorf("argument %q is not known: expected none, or healthcheck", os.Args[1]))
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Signals stay caught to the end: a second one must not cut a stop short.
+	signals, ignore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer ignore()
+	ctx, stop := context.WithCancel(signals)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("program", name)
 	// Listening comes first: a taken port is told before a database is touched.

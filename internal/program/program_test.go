@@ -60,7 +60,9 @@ func compose(ctx context.Context, c program.Config) (program.Server, error) {
 
 func (server) Work(ctx context.Context) {
 	<-ctx.Done()
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(600 * time.Millisecond) // longer than any request of the tests
+	fmt.Println("work: ending")
+	time.Sleep(200 * time.Millisecond)
 	fmt.Println("work: ended")
 }
 
@@ -193,6 +195,8 @@ func TestAStopLetsRequestsAndWorkFinishBeforeClosing(t *testing.T) {
 		if got := <-answer; got != "whole" {
 			t.Errorf("%v: the open request got %q", signal, got)
 		}
+		waitFor(t, p.stdout, "work: ending")
+		_ = p.Process.Signal(syscall.SIGINT) // a terminal and a supervisor both send one
 		if status := p.status(t); status != 0 {
 			t.Errorf("%v: status %d, %s", signal, status, p.stderr)
 		}

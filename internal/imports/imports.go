@@ -1,0 +1,85 @@
+// Package imports says who may import whom. The table is the house's floor
+// plan, and the test beside it fails when a package breaks through a wall.
+package imports
+
+// infrastructure is what every program is composed with.
+var infrastructure = []string{
+	"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/program", "internal/sqlite",
+}
+
+// mayImport has a line for every package of ours: the packages of ours that it
+// may import. "x/..." means x and all below it; a program's name alone means
+// its main package, which nobody imports.
+//
+// acme, authserver and dreams never stand in one another's lines: they meet
+// over HTTP only.
+var mayImport = map[string][]string{
+	"seed":  {}, // data
+	"views": {}, // what the three look like; what they say is theirs
+
+	"authserver":          {"authserver/server", "internal/environment", "internal/program"},
+	"authserver/oauth":    {}, // the vocabulary of the RFCs: standard library only
+	"authserver/password": {},
+	"authserver/token":    {"authserver/oauth", "internal/check"},
+	"authserver/grant":    {"authserver/oauth", "internal/check"},
+	"authserver/store":    {"authserver/grant", "authserver/oauth", "internal/sqlite"},
+	"authserver/page":     {"authserver/oauth", "views"},
+	"authserver/endpoint": append([]string{"authserver/grant", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),
+	"authserver/server":   append([]string{"authserver/...", "seed", "views"}, infrastructure...),
+
+	"acme":                   {"acme/server", "internal/environment", "internal/program"},
+	"acme/travel":            {}, // the nouns
+	"acme/bearer":            {"internal/check"},
+	"acme/bearer/bearertest": {"acme/bearer"}, // for tests
+	"acme/store":             {"acme/bearer", "acme/travel", "internal/sqlite", "seed"},
+	"acme/page":              {"acme/travel", "views"},
+	"acme/api":               append([]string{"acme/bearer", "acme/store", "acme/travel"}, infrastructure...),
+	"acme/site":              append([]string{"acme/bearer", "acme/page", "acme/store", "acme/travel", "seed", "views"}, infrastructure...),
+	"acme/server":            append([]string{"acme/...", "seed", "views"}, infrastructure...),
+
+	"dreams":           {"dreams/server", "internal/environment", "internal/program"},
+	"dreams/flow":      {"internal/check"}, // one file per grant, as a client does it
+	"dreams/offers":    {},
+	"dreams/travelapi": {"dreams/offers"},
+	"dreams/catalogue": {"dreams/offers", "dreams/travelapi"},
+	"dreams/session":   {"dreams/flow"},
+	"dreams/store":     {"dreams/catalogue", "dreams/flow", "dreams/offers", "dreams/session", "internal/sqlite"},
+	"dreams/page":      {"dreams/offers", "views"},
+	"dreams/site":      append([]string{"dreams/catalogue", "dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "seed", "views"}, infrastructure...),
+	"dreams/server":    append([]string{"dreams/...", "seed", "views"}, infrastructure...),
+
+	"internal/check":       {},
+	"internal/environment": {},
+	"internal/sqlite":      {},
+	"internal/imports":     {},
+	"internal/backchannel": {"internal/environment"},
+	"internal/httpserver":  {"internal/environment"},
+	"internal/program":     {"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver"},
+	"internal/dev":         {"internal/environment", "seed"},
+
+	// What composes all three, to test and to measure them.
+	"internal/e2e/...":   {"acme/...", "authserver/...", "dreams/...", "internal/...", "seed", "views"},
+	"internal/bench/...": {"acme/...", "authserver/...", "dreams/...", "internal/...", "seed", "views"},
+}
+
+// mayKnow has a line for every library that is not for everybody.
+var mayKnow = map[string][]string{
+	// Handlers are thin: nothing behind them knows that Echo is there.
+	"github.com/labstack/echo": {
+		"authserver/endpoint", "authserver/server", "acme/api", "acme/site", "acme/server",
+		"dreams/site", "dreams/server", "internal/...",
+	},
+	// SQL stands where the statements do.
+	"database/sql":              {"authserver/store", "acme/store", "dreams/store", "internal/sqlite"},
+	"modernc.org/sqlite":        {"internal/sqlite"},
+	"github.com/pressly/goose":  {"internal/sqlite"},
+	"github.com/caarlos0/env":   {"internal/environment"},
+	"github.com/chromedp":       {"internal/e2e/..."},
+	"github.com/golang-jwt/jwt": {"authserver/token", "authserver/grant", "acme/bearer/...", "internal/e2e/...", "internal/bench/..."},
+}
+
+// standardLibraryOnly lists what a reader can copy into any project as it is.
+var standardLibraryOnly = []string{"authserver/oauth"}
+
+// drawers are names of packages that say nothing of what is in them.
+var drawers = []string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "base", "lib", "manager", "factory", "impl"}

@@ -52,12 +52,14 @@ const (
 	neutralStars = 3.0
 )
 
-// How many offers are made: fewest, if there are that many packages with any
-// points; most, if the last of them still have this share of the best one's.
+// How many offers are made: fewest, if that many packages have any points;
+// more, up to most, where the next one is nearly as good as the best.
 const (
-	fewest     = 3
-	most       = 5
-	worthyPart = 0.5
+	fewest   = 3
+	most     = 5
+	nearPart = 0.97 // of the points of the best
+
+	longShotPart = 0.5 // below this part of the best, an offer is called a long shot
 )
 
 // Make chooses the three to five best packages for a person, with the reasons.
@@ -91,7 +93,7 @@ func choose(all []Offer) []Offer {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Package.ID, b.Package.ID))
 	})
 	for i := range all {
-		if i == most || i >= fewest && all[i].Score < worthyPart*all[0].Score {
+		if i == most || i >= fewest && all[i].Score < nearPart*all[0].Score {
 			return all[:i]
 		}
 	}
@@ -396,7 +398,7 @@ func kick(best []Offer, i int, personal bool, taken map[string]bool) string {
 	}{
 		{"Best match", i == 0 && personal},
 		{"Best rated", i == 0},
-		{"A long shot", personal && o.Score < worthyPart*best[0].Score},
+		{"A long shot", personal && o.Score < longShotPart*best[0].Score},
 		{"Something quieter", only(func(a, b Offer) bool { return a.reviewers() < b.reviewers() })},
 		{"Easiest on the purse", only(func(a, b Offer) bool { return a.Package.Price.Amount < b.Package.Price.Amount })},
 		{"The short one", only(func(a, b Offer) bool { return a.Package.Nights < b.Package.Nights })},

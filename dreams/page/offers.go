@@ -44,7 +44,7 @@ func (v OffersView) heading() string {
 func (v OffersView) lead() string {
 	switch {
 	case v.Offers == nil:
-		return "We have made none for you yet, and cannot make any before it answers."
+		return "We have made none for you yet, and cannot make any before " + v.Away + " answers."
 	case len(v.Offers.Best) == 0:
 		return "No journey at Acme has anything to speak for it, as far as we know. It may help to tell Acme what you like, or to share more of it with us."
 	case !v.Offers.Personal:

@@ -127,7 +127,7 @@ func wantNone(t *testing.T, html string, unwanted ...string) {
 func TestOffersSayTheRecordTheTimeAndTheScope(t *testing.T) {
 	html := render(t, OffersPage(frame, offersView(t, "alice", everything...)))
 	wantAll(t, html,
-		"<h1>Five offers for you, Alice</h1>",
+		"<h1>Three offers for you, Alice</h1>",
 		"Made today at 14:02 from two things you share, your preferences and your posts.",
 		"Best match", "Rondane, hut to hut", "€690", "6 nights",
 		"You like <b>hiking</b>, <b>mountains</b> and <b>huts</b>.",

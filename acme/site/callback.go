@@ -75,7 +75,7 @@ var errDeclined = errors.New("access_denied")
 func notOurs(detail string) error {
 	return &SignInRefusal{
 		http.StatusBadRequest, "This sign-in did not begin here",
-		"Nobody was signed in. It may be an old tab, a page from your history, or a link that somebody else made. Begin once more from here.",
+		"It signed nobody in. It may be an old tab, a page from your history, or a link that somebody else made. Begin once more from here.",
 		detail,
 	}
 }

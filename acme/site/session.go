@@ -98,7 +98,7 @@ func (s *Site) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 		switch r := c.Request(); {
 		case s.person(c).Sub != "":
 			return next(c)
-		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		case r.Method == http.MethodGet:
 			return c.Redirect(http.StatusSeeOther, loginFor(r.URL.RequestURI()))
 		default:
 			return s.render(c, http.StatusUnauthorized, page.SignInFirstPage(s.frame(c, "Sign in first"), loginFor("/me")))

@@ -184,10 +184,12 @@ func (s *Site) logout(c echo.Context) error {
 }
 
 func (s *Site) signedOut(c echo.Context) error {
+	if s.person(c).Sub != "" {
+		return c.Redirect(http.StatusSeeOther, "/")
+	}
 	return s.render(c, http.StatusOK, page.SignedOutPage(s.frame(c, "Signed out"), page.SignedOut{
 		Accounts: s.env.AuthserverURL.Host(),
-		Account:  s.env.AuthserverURL.String() + "/account/apps",
-		Here:     s.person(c).Sub != "",
+		Account:  s.env.AuthserverURL.String() + "/account",
 	}))
 }
 

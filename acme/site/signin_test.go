@@ -276,7 +276,7 @@ func TestSignOutEndsTheSessionHereAndSaysWhatGoesOn(t *testing.T) {
 	b := w.as(alice, "Alice Moreau")
 	token := b.sessionCookie()
 	b.post("/logout", nil).goesTo(t, "/signed-out")
-	b.get("/signed-out").wants(t, 200, "Your Acme account goes on", w.provider.URL+"/account/apps")
+	b.get("/signed-out").wants(t, 200, "Your Acme account goes on", w.provider.URL+"/account")
 	b.get("/me").goesTo(t, "/login?next=%2Fme")
 	r, _ := http.NewRequest(http.MethodGet, w.acme.URL+"/me", nil)
 	r.AddCookie(&http.Cookie{Name: "acme_session", Value: token})

@@ -106,9 +106,6 @@ func (s *Site) Routes() []Route {
 func (s *Site) Register(e *echo.Echo) {
 	for _, r := range s.Routes() {
 		e.Add(r.Method, r.Path, s.withSession(r.Handler))
-		if r.Method == http.MethodGet {
-			e.Add(http.MethodHead, r.Path, s.withSession(r.Handler))
-		}
 	}
 }
 

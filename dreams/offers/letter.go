@@ -26,8 +26,8 @@ const (
 )
 
 // ErrNoEmail: the person did not grant the scope email, so there is no letter,
-// whatever address somebody may know.
-var ErrNoEmail = errors.New("no letter: the scope email was not granted, or the account has no address")
+// whatever address somebody may know; or the account's address is of no use.
+var ErrNoEmail = errors.New("no address was granted")
 
 // Envelope is what a letter needs besides the offers.
 type Envelope struct {
@@ -91,8 +91,8 @@ type Fact struct {
 	Source
 }
 
-// Write composes the letter. It returns ErrNoEmail for a person who did not
-// grant the scope email.
+// Write composes the letter. The error is ErrNoEmail for a person whom we may
+// not or cannot write to.
 func Write(o Offers, e Envelope) (Letter, error) {
 	if !slices.Contains(e.Granted, ScopeEmail) || e.Email == "" {
 		return Letter{}, ErrNoEmail
@@ -134,7 +134,7 @@ func (e Envelope) check() error {
 	}
 	// An address outside ASCII wants SMTPUTF8 (RFC 6531) all the way.
 	if a, err := mail.ParseAddress(e.Email); err != nil || a.Address != e.Email || !isASCII(e.Email) {
-		return fmt.Errorf("%q is not an e-mail address that we can write to", e.Email)
+		return fmt.Errorf("%w: %q is no address that we can write to", ErrNoEmail, e.Email)
 	}
 	for _, raw := range []string{e.OffersURL, e.ConnectURL, e.Unsubscribe} {
 		u, err := url.Parse(raw)

@@ -47,8 +47,15 @@ func programs(env environment.Environment) []program {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	signals, ignore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer ignore()
+	ctx, cancel := context.WithCancel(signals)
+	defer cancel()
+	go func() { // killing "go run" ends it without a word to us
+		for parent := os.Getppid(); os.Getppid() == parent; time.Sleep(time.Second) {
+		}
+		cancel()
+	}()
 	if err := run(ctx, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

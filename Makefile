@@ -1,0 +1,35 @@
+# Nothing but Go is needed; each line below can be typed by hand as well.
+
+GOTESTFLAGS ?=
+
+.PHONY: help run test check generate bench prove reset
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+run: ## start the three programs and say what to open; Ctrl-C stops them
+	@go build -o bin/dev ./internal/dev && exec bin/dev
+
+test: ## all tests, in a real browser too; without one: make test BROWSER=none
+	@E2E_BROWSER="$$(sh tools/browser.sh '$(if $(filter command line,$(origin BROWSER)),$(BROWSER))')" && export E2E_BROWSER && \
+	set -x && go test -timeout=20m $(GOTESTFLAGS) ./...
+
+check: ## before every commit: gofmt, vet, staticcheck, generated files, the quick tests
+	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }
+	go vet ./...
+	go tool -modfile=tools/go.mod staticcheck ./...
+	sh tools/generated.sh
+	go test -short -shuffle=on $$(go list ./... | grep -v /internal/e2e)
+
+generate: ## the Go files of the templ pages
+	go tool templ fmt .
+	go tool templ generate
+
+bench: ## each endpoint beside what this computer can do at most
+	go run ./internal/bench
+
+prove: ## leave out each check of the protocol in turn: a test must notice
+	go test ./internal/e2e -run TestProve -count=1 -v -timeout=60m
+
+reset: ## forget everybody and everything: the next start is the first again
+	rm -rf data

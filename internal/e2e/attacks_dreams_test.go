@@ -1,0 +1,4 @@
+package e2e
+
+// dreamsAttacks are on the rules of Dreams's callback.
+var dreamsAttacks = []Attack{}

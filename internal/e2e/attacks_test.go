@@ -1,0 +1,75 @@
+package e2e
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"example.com/acme-dreams/internal/check"
+)
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	RemoveSeeded()
+	os.Exit(status)
+}
+
+// attacks is every attack on a named rule, from the files beside this one.
+func attacks() []Attack {
+	return slices.Concat(authorizationAttacks, tokenAttacks, acmeAttacks, dreamsAttacks)
+}
+
+// doubled are the rules that no attack can show to be missing, because another
+// rule would stop it: each with the reason why it stands all the same.
+var doubled = map[string]string{}
+
+// Every attack is refused, in the words that its rule has for it.
+func TestAttacks(t *testing.T) {
+	for _, a := range attacks() {
+		t.Run(a.title(), func(t *testing.T) {
+			t.Parallel()
+			through, refusal := a.Try(t, New(t, a.Options))
+			if through {
+				t.Fatal("the attack got through")
+			}
+			if refusal != a.Refused {
+				t.Errorf("refused with %q, want %q", refusal, a.Refused)
+			}
+		})
+	}
+}
+
+// Every rule is missed when it is left out: the attack on it gets through then.
+func TestProve(t *testing.T) {
+	byRule := map[string][]Attack{}
+	for _, a := range attacks() {
+		byRule[a.Rule] = append(byRule[a.Rule], a)
+	}
+	for _, rule := range Rules() {
+		t.Run(rule.Name, func(t *testing.T) {
+			t.Parallel()
+			if reason, ok := doubled[rule.Name]; ok {
+				t.Logf("%s: %s", rule.Source, reason)
+				if len(byRule[rule.Name]) > 0 {
+					t.Error("listed as doubled, but there is an attack on it")
+				}
+				return
+			}
+			if len(byRule[rule.Name]) == 0 {
+				t.Fatalf("no attack tries to break this rule (%s, %s)", rule.List, rule.Source)
+			}
+			for _, a := range byRule[rule.Name] {
+				options := a.Options
+				options.Omit = rule.Name
+				if through, refusal := a.Try(t, New(t, options)); !through {
+					t.Errorf("%s: refused with %q although the rule was left out", a.Name, refusal)
+				}
+			}
+		})
+	}
+	for name := range byRule {
+		if !slices.ContainsFunc(Rules(), func(r check.Rule) bool { return r.Name == name }) {
+			t.Errorf("an attack names the rule %q, which no program has", name)
+		}
+	}
+}

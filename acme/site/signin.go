@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/oauth2"
@@ -95,10 +96,19 @@ func (s *Site) callback(c echo.Context) error {
 	}
 
 	// 3 Who it is.
-	identity := identity{Begun: response.Begun, AccessToken: token.AccessToken}
-	identity.RawIDToken, _ = token.Extra("id_token").(string)
-	identity.IDToken, identity.VerifyError = s.accounts.verify(ctx, provider, identity.RawIDToken)
-	if err := check.Run(ctx, s.checks, identityChecks, identity); err != nil {
+	raw, ok := token.Extra("id_token").(string)
+	if !ok || raw == "" {
+		return s.refuseSignIn(c, mismatch("OIDC Core §3.1.3.3: the token response holds no id_token."))
+	}
+	idToken, err := s.accounts.verify(ctx, provider, raw)
+	if noKeys := (*url.Error)(nil); errors.As(err, &noKeys) {
+		s.log.Warn("the authorization server's keys cannot be fetched", "error", err)
+		return s.refuseSignIn(c, accountsDown)
+	}
+	if err != nil {
+		return s.refuseSignIn(c, mismatch("OIDC Core §3.1.3.7: "+err.Error()))
+	}
+	if err := check.Run(ctx, s.checks, identityChecks, identity{response.Begun, idToken, token.AccessToken}); err != nil {
 		return s.refuseSignIn(c, err)
 	}
 	info, err := s.accounts.userInfo(ctx, provider, token)
@@ -106,7 +116,7 @@ func (s *Site) callback(c echo.Context) error {
 		s.log.Warn("userinfo failed", "error", err)
 		return s.refuseSignIn(c, accountsDown)
 	}
-	if err := check.Run(ctx, s.checks, userInfoChecks, claims{identity.IDToken.Subject, info}); err != nil {
+	if err := check.Run(ctx, s.checks, userInfoChecks, claims{idToken.Subject, info}); err != nil {
 		return s.refuseSignIn(c, err)
 	}
 	var profile struct {
@@ -115,7 +125,7 @@ func (s *Site) callback(c echo.Context) error {
 	if err := info.Claims(&profile); err != nil {
 		return err
 	}
-	who := travel.Profile{Sub: info.Subject, Name: orElse(profile.Name, "A traveller"), Email: info.Email}
+	who := travel.Profile{Sub: idToken.Subject, Name: orElse(profile.Name, "A traveller"), Email: info.Email}
 
 	// 4 The session.
 	if err := s.store.PutProfile(ctx, who); err != nil {
@@ -207,7 +217,7 @@ var accountsDown = &SignInRefusal{
 	Status:  http.StatusServiceUnavailable,
 	Heading: "Acme Accounts does not answer",
 	Lead:    "Signing in happens there, so it has to wait. Everything that needs no name works meanwhile: journeys, stories, the timetable. Try again in a minute.",
-	Detail:  "The discovery document, the token endpoint or userinfo of the authorization server could not be reached. It is asked again at the next attempt.",
+	Detail:  "The discovery document, the token endpoint, the keys or userinfo of the authorization server could not be reached. It is asked again at the next attempt.",
 }
 
 // exchangeRefusal tells a code that was refused from a server that was not

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"example.com/acme-dreams/acme/site"
+	"example.com/acme-dreams/internal/check"
 )
 
 func TestSignInAsksWithCodeStateNonceAndPKCE(t *testing.T) {
@@ -220,6 +223,54 @@ func TestIDTokenIsRefused(t *testing.T) {
 			b := w.browser()
 			b.signIn("/me").wants(t, 502, test.says, `href="/login"`)
 			b.get("/me").goesTo(t, "/login?next=%2Fme")
+		})
+	}
+}
+
+// Every rule is missed when it is left out: what it is against gets through.
+func TestARuleThatIsLeftOutIsMissed(t *testing.T) {
+	attacks := map[string]func(*provider){
+		"sign-in: every parameter stands once": func(p *provider) {
+			p.Authorize = func(v url.Values) { v.Add("code", "the attacker's") }
+		},
+		"sign-in: iss is the issuer that we asked": func(p *provider) {
+			p.Authorize = func(v url.Values) { v.Set("iss", "https://evil.example") }
+		},
+		"sign-in: the ID token is for this client alone": func(p *provider) {
+			p.Claims = func(c jwt.MapClaims) { c["aud"] = []string{"acme-web", "evil"} }
+		},
+		"sign-in: nonce is the one of our request": func(p *provider) {
+			p.Claims = func(c jwt.MapClaims) { c["nonce"] = "of another request" }
+		},
+		"sign-in: at_hash fits the access token": func(p *provider) {
+			p.Claims = func(c jwt.MapClaims) { c["at_hash"] = "77QmUPtjPfzWtF2AnpK9RQ" }
+		},
+		"sign-in: userinfo is about the same person": func(p *provider) {
+			p.Claims = func(c jwt.MapClaims) { c["sub"] = bob }
+		},
+	}
+	doubled := map[string]string{
+		"sign-in: state is there, this browser’s and unspent":   "PKCE: a browser that did not begin the sign-in has no verifier for the code (RFC 9700 §2.1)",
+		"sign-in: the response is an error or a code, not both": "an error ends the sign-in, whatever stands beside it",
+		"sign-in: the response is not an error":                 "without a code there is nothing to redeem",
+		"sign-in: code is there":                                "the token endpoint refuses an empty code",
+	}
+	for _, rule := range site.Rules() {
+		attack, ok := attacks[rule.Name]
+		if !ok {
+			if doubled[rule.Name] == "" {
+				t.Errorf("nothing tries to get past %q", rule.Name)
+			}
+			continue
+		}
+		t.Run(rule.Name, func(t *testing.T) {
+			strict, lax := newWorld(t), newWorldWith(t, check.Runner{Omit: rule.Name})
+			attack(strict.provider)
+			attack(lax.provider)
+			if got := strict.browser().signIn("/me"); got.StatusCode == http.StatusSeeOther {
+				t.Error("the attack got through")
+			}
+			lax.browser().signIn("/me").goesTo(t, "/me")
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"example.com/acme-dreams/acme/site"
 	"example.com/acme-dreams/acme/store"
+	"example.com/acme-dreams/internal/check"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/views"
@@ -38,7 +39,9 @@ type world struct {
 	now      time.Time
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldWith(t, check.Runner{}) }
+
+func newWorldWith(t *testing.T, checks check.Runner) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
@@ -59,7 +62,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = w.store.Close() })
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	s, err := site.New(site.Config{
-		Store: w.store, Env: env, Now: clock, Random: rand.Reader, Back: http.DefaultTransport, Log: log,
+		Store: w.store, Env: env, Now: clock, Random: rand.Reader, Back: http.DefaultTransport, Checks: checks, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

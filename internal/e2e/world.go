@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -38,6 +39,9 @@ type Options struct {
 	DataDir   string            // a folder to use again; empty: a new one
 	Authority http.Handler      // in place of authserver: a test's own
 	Only      []string          // the programs to start; nil: all three
+	// SQL is run on a program's database before the start, by program: clients
+	// that nobody seeded, states that take long to reach.
+	SQL map[string][]string
 }
 
 // World is the three programs, running.
@@ -67,6 +71,9 @@ func New(t testing.TB, o Options) *World {
 	if w.DataDir == "" {
 		w.DataDir = t.TempDir()
 		copySeeded(t, w.DataDir)
+	}
+	for name, statements := range o.SQL {
+		runSQL(t, filepath.Join(w.DataDir, name+".db"), statements)
 	}
 	w.Client = &http.Client{
 		Timeout:       30 * time.Second,
@@ -194,6 +201,20 @@ func copySeeded(t testing.TB, into string) {
 	}
 	if err := os.CopyFS(into, os.DirFS(from)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func runSQL(t testing.TB, path string, statements []string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range statements {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
 	}
 }
 

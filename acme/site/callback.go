@@ -79,7 +79,7 @@ func notOurs(detail string) error {
 func mismatch(detail string) error {
 	return &SignInRefusal{
 		http.StatusBadGateway, "We could not sign you in",
-		"What Acme Accounts sent about you does not check out, so we did not believe it. Nothing has happened to your account.",
+		"What Acme Accounts sent about you does not check out, so we did not believe it. Nothing has happened to your account. It may be a matter of moments: sign in again.",
 		detail,
 	}
 }

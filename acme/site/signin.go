@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/oauth2"
@@ -101,11 +100,7 @@ func (s *Site) callback(c echo.Context) error {
 		return s.refuseSignIn(c, mismatch("OIDC Core §3.1.3.3: the token response holds no id_token."))
 	}
 	idToken, err := s.accounts.verify(ctx, provider, raw)
-	if noKeys := (*url.Error)(nil); errors.As(err, &noKeys) {
-		s.log.Warn("the authorization server's keys cannot be fetched", "error", err)
-		return s.refuseSignIn(c, accountsDown)
-	}
-	if err != nil {
+	if err != nil { // or its keys could not be had: go-oidc does not say which in a way to tell
 		return s.refuseSignIn(c, mismatch("OIDC Core §3.1.3.7: "+err.Error()))
 	}
 	if err := check.Run(ctx, s.checks, identityChecks, identity{response.Begun, idToken, token.AccessToken}); err != nil {
@@ -217,7 +212,7 @@ var accountsDown = &SignInRefusal{
 	Status:  http.StatusServiceUnavailable,
 	Heading: "Acme Accounts does not answer",
 	Lead:    "Signing in happens there, so it has to wait. Everything that needs no name works meanwhile: journeys, stories, the timetable. Try again in a minute.",
-	Detail:  "The discovery document, the token endpoint, the keys or userinfo of the authorization server could not be reached. It is asked again at the next attempt.",
+	Detail:  "The discovery document, the token endpoint or userinfo of the authorization server could not be reached. It is asked again at the next attempt.",
 }
 
 // exchangeRefusal tells a code that was refused from a server that was not

@@ -322,6 +322,26 @@ func TestABrokenTransactionFailsItsWholeBatchAndNoLaterOne(t *testing.T) {
 	}
 }
 
+func TestABrokenBatchLeavesNoLockBehind(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "a.db"), schema)
+	err := db.Write(t.Context(), func(ctx context.Context, tx *Tx) error {
+		if err := insert("half")(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "RELEASE job") // the transaction stays open, and cannot be ended as planned
+		return err
+	})
+	if err == nil {
+		t.Error("the broken batch was taken for a good one")
+	}
+	if err := db.Write(t.Context(), insert("next")); err != nil {
+		t.Errorf("the next write: %v", err)
+	}
+	if n := count(t, db, "true"); n != 1 {
+		t.Errorf("%d rows, want the next write's alone", n)
+	}
+}
+
 func TestAFullDiskIsUnavailableAndPasses(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"), schema)
 	limit := func(pages string) {
@@ -432,6 +452,22 @@ func TestCloseDuringWritesLosesNothingThatWasAnswered(t *testing.T) {
 	})
 	if n == 0 || n != count(t, again, "true") {
 		t.Errorf("%d writes were answered, %d rows stand", n, count(t, again, "true"))
+	}
+}
+
+func TestCloseLeavesTheDatabaseInOneFile(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, filepath.Join(dir, "a.db"), schema)
+	if err := db.Write(t.Context(), insert("x")); err != nil {
+		t.Fatal(err)
+	}
+	_ = count(t, db, "true")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir) // the last connection to close empties the log
+	if err != nil || len(files) != 1 {
+		t.Errorf("%v, %v", files, err)
 	}
 }
 

@@ -61,6 +61,17 @@ func (tx *Tx) statement(ctx context.Context, query string) (*sql.Stmt, error) {
 	return statement, err
 }
 
+// discard closes the connection, with what is open on it. Statements of a single
+// connection are not database/sql's to close, and SQLite keeps a connection,
+// its transaction and its lock alive for as long as one of them is.
+func (tx *Tx) discard() {
+	for _, statement := range tx.statements {
+		_ = statement.Close()
+	}
+	_ = tx.conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // not back into the pool
+	_ = tx.conn.Close()
+}
+
 type job struct {
 	ctx  context.Context
 	do   func(context.Context, *Tx) error
@@ -102,6 +113,11 @@ func (db *DB) Write(ctx context.Context, do func(context.Context, *Tx) error) er
 func (db *DB) write() {
 	defer close(db.done)
 	var tx *Tx
+	defer func() {
+		if tx != nil {
+			tx.discard()
+		}
+	}()
 	for {
 		var first *job
 		select {
@@ -125,8 +141,7 @@ func (db *DB) write() {
 		}
 		err := tx.commit(batch)
 		if err != nil { // the next batch begins on a connection without a history
-			_ = tx.conn.Raw(func(any) error { return sqldriver.ErrBadConn })
-			_ = tx.conn.Close()
+			tx.discard()
 			tx = nil
 		}
 		finish(batch, err)

@@ -363,6 +363,7 @@ func TestAFullDiskIsUnavailableAndPasses(t *testing.T) {
 }
 
 func TestLockedByAnotherWriter(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.db")
 	db := open(t, path, schema)
 	other, err := sql.Open("sqlite", "file:"+path)
@@ -385,6 +386,7 @@ func TestLockedByAnotherWriter(t *testing.T) {
 }
 
 func TestLockedForTooLongIsUnavailable(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.db")
 	db := open(t, path, schema)
 	other, err := sql.Open("sqlite", "file:"+path)

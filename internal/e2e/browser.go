@@ -7,14 +7,21 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"testing"
 
 	"golang.org/x/net/html"
 )
 
+// Reporter is told when something cannot go on. A *testing.T is one; the main
+// job, which runs outside of tests too, brings its own.
+type Reporter interface {
+	Helper()
+	Fatal(args ...any) // does not return
+	Fatalf(format string, args ...any)
+}
+
 // Browser is a scripted browser without script: cookies, redirects, forms.
 type Browser struct {
-	t      testing.TB
+	t      Reporter
 	client *http.Client
 	// Stay names a base URL that redirects are not followed to: the client's
 	// callback, say, so that a test can read the code.
@@ -22,7 +29,7 @@ type Browser struct {
 }
 
 // NewBrowser returns a browser with an empty cookie jar.
-func NewBrowser(t testing.TB) *Browser {
+func NewBrowser(t Reporter) *Browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)

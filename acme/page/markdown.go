@@ -91,12 +91,16 @@ func Markdown(source string) templ.Component {
 	})
 }
 
-// excerptLeast is when a first paragraph is too short to stand alone.
-const excerptLeast = 120
+const (
+	excerptLeast = 120   // a first paragraph that is shorter does not stand alone
+	excerptRead  = 2_000 // bytes of a post that are looked at
+)
 
 // Excerpt is how a post begins, as plain text: its first paragraphs, cut
 // between words after most characters.
 func Excerpt(source string, most int) string {
+	// A list of stories parses many: what an excerpt needs stands at the start.
+	source = strings.ToValidUTF8(source[:min(len(source), excerptRead)], "")
 	document := markdown.Parser().Parse(text.NewReader([]byte(source)))
 	var begins []string
 	length := 0

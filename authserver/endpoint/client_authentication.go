@@ -76,7 +76,7 @@ func readCredentials(r *http.Request, form oauth.Parameters) (presented, error) 
 		p.Secret = secret
 	}
 	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
-		p.Methods = append(p.Methods, oauth.PrivateKeyJWT)
+		return p, oauth.Refuse(oauth.InvalidClient, "client assertions are not supported")
 	}
 	if len(p.Methods) == 0 {
 		p.Methods = []string{oauth.NoAuthentication}
@@ -112,9 +112,10 @@ func authenticationMethodRegistered(a clientAuthentication) error {
 	return nil
 }
 
+// Whoever is registered for anything but none has to show the secret: a method
+// that is added and not written here is refused, not let through.
 func clientSecretMatches(a clientAuthentication) error {
-	bySecret := a.Methods[0] == oauth.ClientSecretBasic || a.Methods[0] == oauth.ClientSecretPost
-	if bySecret && !a.SecretMatches {
+	if a.Methods[0] != oauth.NoAuthentication && !a.SecretMatches {
 		return oauth.Refuse(oauth.InvalidClient, "client authentication failed: the client is not known or its secret is wrong")
 	}
 	return nil

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"testing"
@@ -16,12 +17,18 @@ func TestMain(m *testing.M) {
 
 // attacks is every attack on a named rule, from the files beside this one.
 func attacks() []Attack {
-	return slices.Concat(authorizationAttacks, tokenAttacks, acmeAttacks, dreamsAttacks)
+	return slices.Concat(authorizationAttacks, tokenAttacks, acmeAttacks, siteAttacks, dreamsAttacks)
 }
 
 // doubled are the rules that no attack can show to be missing, because another
 // rule would stop it: each with the reason why it stands all the same.
-var doubled = map[string]string{}
+var doubled = func() map[string]string {
+	all := map[string]string{}
+	for _, some := range []map[string]string{siteDoubled, dreamsDoubled} {
+		maps.Copy(all, some)
+	}
+	return all
+}()
 
 // Every attack is refused, in the words that its rule has for it.
 func TestAttacks(t *testing.T) {

@@ -301,7 +301,7 @@ func preferencesForm(v PreferencesForm) templ.Component {
 			templ_7745c5c3_Var11 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<section id=\"prefs\" aria-labelledby=\"pf\"><form class=\"card stack\" method=\"post\" action=\"/me/preferences\" novalidate><div class=\"row\"><h2 id=\"pf\">Preferences</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<section id=\"prefs\" aria-labelledby=\"pf\"><form class=\"card stack\" method=\"post\" action=\"/me/preferences#prefs\" novalidate><div class=\"row\"><h2 id=\"pf\">Preferences</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -200,7 +200,8 @@ func (s *Site) showPackage(c echo.Context, status int, form page.ReviewForm) err
 			form.Replaces = true
 		}
 	}
-	form.Action, form.Author = packagePath(p.ID)+"/reviews", who.Name
+	// The fragment leads a browser without script to what is wrong.
+	form.Action, form.Author = packagePath(p.ID)+"/reviews#write", who.Name
 	for n := 1; n <= 5; n++ {
 		value := strconv.Itoa(n)
 		form.Ratings = append(form.Ratings, page.Choice{Value: value, Label: value, Chosen: value == form.Rating})

@@ -122,7 +122,7 @@ func (s *Site) savePreferences(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		return c.Redirect(http.StatusSeeOther, "/me?said=preferences")
+		return c.Redirect(http.StatusSeeOther, "/me?said=preferences#main")
 	}
 	form := preferencesForm(typed, values.Get("budget"))
 	form.Errors = faults

@@ -113,7 +113,7 @@ func TestPreferencesAreSaved(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(alice, "Alice Moreau")
 	b.post("/me/preferences", url.Values{"interests": {"lakes", "huts"}, "budget": {"€1,200"}, "travels_with": {"alone"}, "months": {"12", "2"}}).
-		goesTo(t, "/me?said=preferences")
+		goesTo(t, "/me?said=preferences#main")
 	p, err := w.store.Preferences(t.Context(), alice)
 	if err != nil || strings.Join(p.Interests, " ") != "lakes huts" || p.BudgetMax != 1200 || p.TravelsWith != "alone" || len(p.Months) != 2 {
 		t.Fatalf("got %+v, %v", p, err)

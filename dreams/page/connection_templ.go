@@ -261,7 +261,7 @@ func Disconnected(f views.Frame, v DisconnectedView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<div class=\"wrap mid pad stack\"><h1>You are disconnected</h1><p class=\"lead\">This is what we deleted:</p><ul class=\"list\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<div class=\"wrap mid pad stack\"><h1>You are disconnected</h1><p class=\"lead\">This is what we deleted:</p><ul>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

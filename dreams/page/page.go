@@ -3,7 +3,12 @@
 // nothing.
 package page
 
-import "example.com/acme-dreams/views"
+import (
+	"strconv"
+
+	"example.com/acme-dreams/dreams/offers"
+	"example.com/acme-dreams/views"
+)
 
 // ConnectionView is a person's connection, in words.
 type ConnectionView struct {
@@ -17,6 +22,7 @@ type ConnectionView struct {
 // HomeView is the front page.
 type HomeView struct {
 	Connection *ConnectionView // nil: nobody is connected
+	Last       *OffersView     // what was made for them last; nil: an example stands there
 	AcmeURL    string
 	Asked      []AskedScope
 }
@@ -57,3 +63,22 @@ type StepView struct {
 	File     string // below /learn/source; empty: not a file of Dreams
 	Path     string // where the code is, in the repository
 }
+
+// best is the person's own best offer, where there is one.
+func (v HomeView) best() *offers.Offer {
+	if v.Last == nil || v.Last.Offers == nil || len(v.Last.Offers.Best) == 0 {
+		return nil
+	}
+	return &v.Last.Offers.Best[0]
+}
+
+const mostStars = 4
+
+// stars are the first facts that it was made from.
+func (v HomeView) stars() []views.Reason {
+	all := v.Last.reasons(0)
+	return all[:min(len(all), mostStars)]
+}
+
+// joined is "Joined from 6 facts."
+func joined(o offers.Offer) string { return "Joined from " + strconv.Itoa(len(o.Reasons)) + " facts." }

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"context"
 	"database/sql"
 	"net/http"
 	"os"
@@ -187,17 +186,7 @@ func TestDisconnectWhileAccountsAreDownRevokesLater(t *testing.T) { // RFC 7009 
 	b.post("/disconnect", nil).has(t, 200, "You are disconnected", "could not be reached")
 	w.as.down.Store(false)
 	w.restart()
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { w.server.Work(ctx); close(done) }()
-	for range 100 {
-		if w.count(`SELECT count(*) FROM revocations`) == 0 {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	stop()
-	<-done
+	w.work(func() bool { return w.count(`SELECT count(*) FROM revocations`) == 0 })
 	if !slices.Equal(w.as.revoked, held) {
 		t.Errorf("revoked %d tokens", len(w.as.revoked))
 	}

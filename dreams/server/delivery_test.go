@@ -1,13 +1,11 @@
 package server_test
 
 import (
-	"context"
 	"io"
 	"net"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -61,17 +59,7 @@ func TestLetterGoesToTheMailServerOnce(t *testing.T) {
 	reads.get("/offers")
 
 	for range 2 { // the second time there is nothing left to send
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		go func() { w.server.Work(ctx); close(done) }()
-		for range 100 {
-			if w.count(`SELECT count(*) FROM letters WHERE delivered_at IS NOT NULL`) == 1 {
-				break
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		stop()
-		<-done
+		w.work(func() bool { return w.count(`SELECT count(*) FROM letters WHERE delivered_at IS NOT NULL`) == 1 })
 	}
 	if m.count() != 1 {
 		t.Fatalf("%d letters arrived, want that of the one who did not stop them", m.count())

@@ -1,7 +1,7 @@
 package server_test
 
 import (
-	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,17 +79,7 @@ func TestAcmeDownBeforeThereWereOffers(t *testing.T) {
 	b.get("/offers").has(t, 503, "Acme Travel does not answer", "No offers just now")
 
 	w.acme.down.Store(false)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { w.server.Work(ctx); close(done) }()
-	for range 100 {
-		if w.count(`SELECT count(*) FROM catalogue`) == 1 {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	stop()
-	<-done
+	w.work(func() bool { return w.count(`SELECT count(*) FROM catalogue`) == 1 })
 	w.restart()
 	w.acme.down.Store(true)
 	w.clock.forward(30 * time.Minute)
@@ -171,6 +161,31 @@ func TestUnsubscribing(t *testing.T) { // RFC 8058
 	}
 	if w.count(`SELECT count(*) FROM people WHERE unsubscribed_at IS NOT NULL`) != 0 {
 		t.Error("a wrong token stopped somebody's letters")
+	}
+}
+
+func TestOffersAreMadeWhileTheySleepOnlyWithOfflineAccess(t *testing.T) { // OIDC Core §11
+	w := newWorld(t)
+	sleeper, visitor := w.browser(), w.browser()
+	sleeper.connect()
+	sleeper.get("/offers")
+	w.as.set(func() { w.as.sub, w.as.scope = "u_bob", "openid profile preferences:read" })
+	visitor.connect()
+	visitor.get("/offers")
+	w.as.set(func() { w.as.scope = "" })
+	w.clock.forward(25 * time.Hour)
+	w.as.expireAll()
+	w.work(func() bool {
+		return w.count(fmt.Sprintf(`SELECT count(*) FROM offers WHERE made_at >= %d`, w.clock.Now().Unix())) > 0
+	})
+	if n := w.count(fmt.Sprintf(`SELECT count(*) FROM offers WHERE made_at >= %d`, w.clock.Now().Unix())); n != 1 {
+		t.Errorf("%d sets of offers were made, want that of the one who sleeps", n)
+	}
+	if n := w.as.tokenRequests("refresh_token"); n != 1 {
+		t.Errorf("%d refreshes", n)
+	}
+	if n := w.count(`SELECT count(*) FROM letters`); n != 1 {
+		t.Errorf("%d letters: nothing new was found", n)
 	}
 }
 

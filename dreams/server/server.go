@@ -106,6 +106,7 @@ func (s *Server) Work(ctx context.Context) {
 	group.Go(func() { s.catalogue.Work(ctx) })
 	group.Go(func() { s.every(ctx, time.Hour, "sweep", s.store.Sweep) })
 	group.Go(func() { s.every(ctx, time.Minute, "revoke", s.giveBack) })
+	group.Go(func() { s.every(ctx, 10*time.Minute, "make offers", s.site.MakeWhileTheySleep) })
 	if s.smtp != nil {
 		group.Go(func() { s.every(ctx, 5*time.Second, "deliver", s.deliver) })
 	}

@@ -89,6 +89,22 @@ func (w *world) restart() {
 	w.start()
 }
 
+// work lets the server work between requests until something has come about.
+func (w *world) work(until func() bool) {
+	w.t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { w.server.Work(ctx); close(done) }()
+	for range 250 {
+		if until() {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	stop()
+	<-done
+}
+
 // browser is one browser: cookies, and redirects followed by hand.
 type browser struct {
 	w      *world

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -20,13 +19,21 @@ func (s *Site) home(c echo.Context, v visitor) error {
 	f := s.frame(c, v, "You dream it, we find the train")
 	home := page.HomeView{AcmeURL: s.Env.AcmeURL.String(), Asked: s.asked()}
 	if v.Known() && !v.Connection.Ended() {
-		held, err := s.Store.CountOf(c.Request().Context(), v.Person)
+		ctx := c.Request().Context()
+		held, err := s.Store.CountOf(ctx, v.Person)
 		if err != nil {
 			return err
 		}
+		last, found, err := s.Store.LastOffers(ctx, v.Connection.ID)
+		if err != nil {
+			return err
+		}
+		if found {
+			home.Last = &page.OffersView{Offers: &last, Now: s.Now()}
+		}
 		home.Connection = &page.ConnectionView{
 			Name: nameOf(v.Connection), Scopes: v.Connection.Scope,
-			Since: onDay(v.Connection.ConnectedAt), Until: until(v.Connection), Hold: strings.Join(heldOf(v.Connection, held), ", "),
+			Since: v.Connection.ConnectedAt.In(s.Now().Location()).Format("2 January 2006, 15:04"), Until: until(v.Connection), Hold: strings.Join(heldOf(v.Connection, held), ", "),
 		}
 	}
 	return render(c, http.StatusOK, page.Home(f, home))
@@ -87,8 +94,6 @@ func count(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
-
-func onDay(t time.Time) string { return t.Format("2 January 2006, 15:04") + " UTC" }
 
 func (s *Site) help(c echo.Context, v visitor) error {
 	return render(c, http.StatusOK, page.Help(s.frame(c, v, "Help"), s.Env.AuthserverURL.String(), s.Env.AcmeURL.String()))

@@ -175,31 +175,54 @@ func (s *Store) endSealed(ctx context.Context) error {
 	})
 }
 
-// ConnectionOf finds a person's connection; found is false where there is none.
-func (s *Store) ConnectionOf(ctx context.Context, person int64) (c Connection, found bool, err error) {
+const connectionColumns = `c.id, c.person, p.name, c.scope, c.connected_at, c.refreshed_at, c.ended_at, c.ended_reason,
+	c.refresh_token IS NOT NULL, p.unsubscribed_at FROM connections c JOIN people p ON p.id = c.person`
+
+func scanConnection(scan func(...any) error) (c Connection, err error) {
 	var scope string
 	var connected int64
 	var refreshed, ended, unsubscribed sql.NullInt64
 	var reason sql.NullString
-	err = s.db.QueryRow(ctx, `SELECT c.id, p.name, c.scope, c.connected_at, c.refreshed_at, c.ended_at, c.ended_reason,
-			c.refresh_token IS NOT NULL, p.unsubscribed_at
-		FROM connections c JOIN people p ON p.id = c.person WHERE c.person = ?`, person).
-		Scan(&c.ID, &c.Name, &scope, &connected, &refreshed, &ended, &reason, &c.Offline, &unsubscribed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Connection{}, false, nil
+	if err := scan(&c.ID, &c.Person, &c.Name, &scope, &connected, &refreshed, &ended, &reason, &c.Offline, &unsubscribed); err != nil {
+		return Connection{}, err
 	}
-	if err != nil {
-		return Connection{}, false, err
-	}
-	c.Person, c.Scope, c.ConnectedAt, c.EndedReason = person, strings.Fields(scope), moment(connected), reason.String
-	c.Unsubscribed = unsubscribed.Valid
+	c.Scope, c.ConnectedAt, c.EndedReason, c.Unsubscribed = strings.Fields(scope), moment(connected), reason.String, unsubscribed.Valid
 	if refreshed.Valid {
 		c.RefreshedAt = moment(refreshed.Int64)
 	}
 	if ended.Valid {
 		c.EndedAt = moment(ended.Int64)
 	}
-	return c, true, nil
+	return c, nil
+}
+
+// ConnectionOf finds a person's connection; found is false where there is none.
+func (s *Store) ConnectionOf(ctx context.Context, person int64) (c Connection, found bool, err error) {
+	c, err = scanConnection(s.db.QueryRow(ctx, `SELECT `+connectionColumns+` WHERE c.person = ?`, person).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Connection{}, false, nil
+	}
+	return c, err == nil, err
+}
+
+// OffersOlderThan lists the connections that may be used without the person and
+// whose last offers were made before that time.
+func (s *Store) OffersOlderThan(ctx context.Context, before time.Time) ([]Connection, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+connectionColumns+` JOIN offers o ON o.connection = c.id
+		WHERE c.refresh_token IS NOT NULL AND o.made_at < ? ORDER BY o.made_at LIMIT 100`, before.Unix())
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Connection
+	for rows.Next() {
+		c, err := scanConnection(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, rows.Err()
 }
 
 // Rename keeps a person's name as Acme told it just now.

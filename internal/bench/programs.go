@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	acme "example.com/acme-dreams/acme/server"
+	authserver "example.com/acme-dreams/authserver/server"
+	dreams "example.com/acme-dreams/dreams/server"
+	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/program"
+)
+
+// programs are the three, with the variable of their public URL.
+var programs = []struct {
+	name    string
+	public  func(environment.Environment) environment.BaseURL
+	compose func(context.Context, program.Config) (program.Server, error)
+}{
+	{"authserver", func(e environment.Environment) environment.BaseURL { return e.AuthserverURL }, authserver.New},
+	{"acme", func(e environment.Environment) environment.BaseURL { return e.AcmeURL }, acme.New},
+	{"dreams", func(e environment.Environment) environment.BaseURL { return e.DreamsURL }, dreams.New},
+}
+
+// What a process of this command is, where it is not the one that measures: a
+// server under load needs a process of its own, and a profile of it as well.
+const (
+	roleVariable    = "BENCH_ROLE"
+	profileVariable = "BENCH_CPUPROFILE"
+)
+
+// play is main in such a process: it runs a program as its own main does.
+func play(role string) int {
+	go func() { // whatever becomes of the one that measures
+		for parent := os.Getppid(); os.Getppid() == parent; time.Sleep(time.Second) {
+		}
+		os.Exit(1)
+	}()
+	if path := os.Getenv(profileVariable); path != "" {
+		file, err := os.Create(path)
+		if err != nil {
+			return fail(err)
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return fail(err)
+		}
+		defer pprof.StopCPUProfile()
+	}
+	if role == "ceiling" {
+		return runCeiling()
+	}
+	for _, p := range programs {
+		if p.name == role {
+			return program.Main(p.name, p.public, p.compose)
+		}
+	}
+	return fail(fmt.Errorf("%s=%q is not known", roleVariable, role))
+}
+
+// process is a server that we started.
+type process struct {
+	command *exec.Cmd
+	address string
+	ready   time.Duration // from the start to the first 200
+}
+
+// start starts a server and waits for its first 200.
+func start(path, address string, variables ...string) (*process, error) {
+	p := &process{command: exec.Command(path), address: address}
+	p.command.Env = append(os.Environ(), variables...)
+	var told bytes.Buffer // of interest only where the start fails
+	p.command.Stderr = &told
+	begin := time.Now()
+	if err := p.command.Start(); err != nil {
+		return nil, err
+	}
+	c := &connection{address: address}
+	defer c.close()
+	request := get("/healthz")
+	for time.Since(begin) < 30*time.Second {
+		if a, err := c.do(request); err == nil && a.status == http.StatusOK {
+			p.ready = time.Since(begin)
+			return p, nil
+		}
+		time.Sleep(500 * time.Microsecond)
+	}
+	p.stop()
+	return nil, fmt.Errorf("%s did not answer at %s: %s", filepath.Base(path), address, told.String())
+}
+
+func (p *process) stop() {
+	_ = p.command.Process.Signal(syscall.SIGTERM)
+	_ = p.command.Wait()
+}
+
+// resident is the memory that a process occupies, in megabytes; 0 where the
+// system has no /proc to tell.
+func (p *process) resident() float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kilobytes, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
+			return float64(kilobytes) / 1024
+		}
+	}
+	return 0
+}
+
+// site is where the servers of a run are: free ports, and a folder of data.
+type site struct {
+	dir       string
+	addresses map[string]string // by name of the program
+}
+
+func newSite(dir string) (site, error) {
+	s := site{dir, map[string]string{}}
+	for _, name := range []string{"authserver", "acme", "dreams", "ceiling"} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return s, err
+		}
+		defer listener.Close() // all are open until all are chosen
+		s.addresses[name] = listener.Addr().String()
+	}
+	return s, nil
+}
+
+func (s site) variables() []string {
+	return []string{
+		"DATA_DIR=" + s.dir, "LISTEN_ADDR=",
+		"AUTHSERVER_URL=http://" + s.addresses["authserver"], "ACME_URL=http://" + s.addresses["acme"], "DREAMS_URL=http://" + s.addresses["dreams"],
+	}
+}
+
+// play starts one of the servers as a process of this command.
+func (s site) play(role, profile string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	variables := append(s.variables(), roleVariable+"="+role)
+	if role == "ceiling" {
+		variables = append(variables, "AUTHSERVER_URL=http://"+s.addresses["ceiling"])
+	} else if profile != "" {
+		if profile, err = filepath.Abs(profile); err != nil {
+			return nil, err
+		}
+		variables = append(variables, profileVariable+"="+filepath.Join(profile, role+".prof"))
+	}
+	return start(self, s.addresses[role], variables...)
+}
+
+// footprint is what a program costs before anybody asks it for anything.
+type footprint struct {
+	ready    time.Duration // median of five
+	idle     float64       // megabytes
+	afterAll float64       // megabytes after many tokens; 0: not measured
+}
+
+// measurePrograms builds the programs and starts each on a folder that was
+// seeded before.
+func measurePrograms(s site, tokens int64) (map[string]footprint, error) {
+	bin := filepath.Join(s.dir, "bin") + string(filepath.Separator)
+	build := exec.Command("go", "build", "-o", bin, "./authserver", "./acme", "./dreams")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, errors.New("the programs do not build; run this in the folder that go.mod is in")
+	}
+	all := map[string]footprint{}
+	for _, program := range programs {
+		var f footprint
+		var starts []time.Duration
+		for i := range 6 {
+			p, err := start(bin+program.name, s.addresses[program.name], s.variables()...)
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 { // the first one seeds
+				starts = append(starts, p.ready)
+			}
+			if i == 5 {
+				time.Sleep(time.Second)
+				f.idle = p.resident()
+				if program.name == "authserver" && tokens > 0 {
+					result := side{p.address, clientCredentials("/token", "dreams-catalogue")}.run(16, 0, tokens)
+					if result.first != nil {
+						return nil, result.first
+					}
+					f.afterAll = p.resident()
+				}
+			}
+			p.stop()
+		}
+		slices.Sort(starts)
+		f.ready = starts[len(starts)/2]
+		all[program.name] = f
+	}
+	return all, nil
+}
+
+// facts is the computer that was measured.
+func facts() string {
+	return fmt.Sprintf("%s, %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+}

@@ -52,7 +52,8 @@ type World struct {
 	Env                environment.Environment
 	Client             *http.Client // follows no redirects, keeps no cookies
 
-	stop []func()
+	stop  []func()
+	backs []*http.Transport // the programs' connections to one another
 }
 
 // Clock is what the programs take for the time.
@@ -122,8 +123,10 @@ func (w *World) config(name string, o Options) program.Config {
 	if o.Log != nil {
 		log = o.Log
 	}
+	back := backchannel.Transport(w.Env)
+	w.backs = append(w.backs, back)
 	return program.Config{
-		Env: w.Env, Now: w.Clock.Now, Random: rand.Reader, Back: backchannel.Transport(w.Env),
+		Env: w.Env, Now: w.Clock.Now, Random: rand.Reader, Back: back,
 		Log:    slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("program", name),
 		Checks: check.Runner{Omit: o.Omit},
 	}
@@ -158,11 +161,28 @@ func (w *World) serve(t testing.TB, listener net.Listener, handler http.Handler)
 
 // Stop stops the programs as SIGTERM would. The data stays.
 func (w *World) Stop() {
-	w.Client.CloseIdleConnections()
 	var all sync.WaitGroup
 	for _, stop := range w.stop {
 		all.Go(stop)
 	}
+	// A server gives a connection that has brought nothing yet five seconds to
+	// do so, and clients keep some in reserve.
+	stopped := make(chan struct{})
+	go func() {
+		for {
+			w.Client.CloseIdleConnections()
+			http.DefaultClient.CloseIdleConnections() // the browsers'
+			for _, back := range w.backs {
+				back.CloseIdleConnections()
+			}
+			select {
+			case <-stopped:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	defer close(stopped)
 	all.Wait()
 	w.stop = nil
 }

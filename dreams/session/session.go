@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 
 	"example.com/acme-dreams/dreams/flow"
 )
@@ -32,17 +31,16 @@ type Sessions struct {
 
 // New returns sessions that are kept in store. secure: browsers reach us by TLS.
 func New(store scs.CtxStore, secure bool, now func() time.Time, random io.Reader) *Sessions {
-	manager := scs.New()
-	// The library begins with a store in memory that sweeps itself.
-	manager.Store.(*memstore.MemStore).StopCleanup()
-	manager.Store = store
-	manager.HashTokenInStore = true
-	manager.Cookie = scs.SessionCookie{
-		Name: CookieName("dreams_session", secure), Path: "/", HttpOnly: true, Secure: secure,
-		// Lax: the browser must bring the cookie when the authorization server
-		// sends it back to /callback, and must not on another site's POST.
-		SameSite: http.SameSiteLaxMode,
-		Persist:  false, // gone with the browser's window
+	// Not scs.New, which starts a store in memory with a goroutine of its own.
+	manager := &scs.SessionManager{
+		Store: store, HashTokenInStore: true, Codec: scs.GobCodec{}, Lifetime: signedInLifetime,
+		Cookie: scs.SessionCookie{
+			Name: CookieName("dreams_session", secure), Path: "/", HttpOnly: true, Secure: secure,
+			// Lax: the browser must bring the cookie when the authorization server
+			// sends it back to /callback, and must not on another site's POST.
+			SameSite: http.SameSiteLaxMode,
+			Persist:  false, // gone with the browser's window
+		},
 	}
 	return &Sessions{manager, now, random}
 }

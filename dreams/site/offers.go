@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,7 +103,7 @@ func (s *Site) gather(ctx context.Context, connection store.Connection) (m offer
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	read := func(scope string, record offers.Record, ask func(context.Context) (keep func(), err error)) {
-		if !m.Has(scope) {
+		if !slices.Contains(connection.Scope, scope) {
 			return
 		}
 		group.Go(func() error {

@@ -81,7 +81,7 @@ func (s *Store) RedeemAuthorizationCode(ctx context.Context, code string, now ti
 		if err != nil {
 			refusal = err
 			if spent {
-				return r.revokeGrant(ctx, tx, found.Grant.ID, "authorization code used twice", now)
+				return r.reused(ctx, tx, found.Grant, "authorization code", now)
 			}
 			return nil
 		}
@@ -133,7 +133,8 @@ func codeByHash(ctx context.Context, tx *sqlite.Tx, hash []byte) (*oauth.Authori
 // issued notes that a grant's next access token is being issued, and stores
 // the refresh token beside it.
 func (s *Store) issued(ctx context.Context, tx *sqlite.Tx, grantID string, refresh grant.NewRefreshToken, now time.Time) error {
-	if _, err := tx.Exec(ctx, "UPDATE grants SET used_at = ?, tokens_end_at = ? WHERE id = ?",
+	// An earlier token may live longer: ACCESS_TOKEN_TTL can have been changed.
+	if _, err := tx.Exec(ctx, "UPDATE grants SET used_at = ?1, tokens_end_at = max(coalesce(tokens_end_at, 0), ?2) WHERE id = ?3",
 		ms(now), ms(now.Add(s.accessTokenTTL)), grantID); err != nil {
 		return err
 	}

@@ -126,8 +126,7 @@ func (e *events) store(batch []Event) {
 	}
 	err := e.db.Write(context.Background(), func(ctx context.Context, tx *sqlite.Tx) error {
 		for _, event := range batch {
-			if _, err := tx.Exec(ctx, "INSERT INTO security_events (at, kind, sub, client_id, address, detail) VALUES (?, ?, ?, ?, ?, ?)",
-				ms(event.At), event.Kind, event.Sub, event.ClientID, event.Address, event.Detail); err != nil {
+			if err := insertEvent(ctx, tx, event); err != nil {
 				return err
 			}
 		}
@@ -136,4 +135,10 @@ func (e *events) store(batch []Event) {
 	if err != nil {
 		e.log.Error("security events could not be written", "count", len(batch), "error", err)
 	}
+}
+
+func insertEvent(ctx context.Context, tx *sqlite.Tx, e Event) error {
+	_, err := tx.Exec(ctx, "INSERT INTO security_events (at, kind, sub, client_id, address, detail) VALUES (?, ?, ?, ?, ?, ?)",
+		ms(e.At), e.Kind, e.Sub, e.ClientID, e.Address, e.Detail)
+	return err
 }

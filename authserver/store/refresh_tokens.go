@@ -30,7 +30,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, token string, now time.T
 			// A stranger's client that presents a token which is not its own must
 			// not be able to end somebody else's grant with it.
 			if found.Spent && found.Grant.ClientID == clientID {
-				return r.revokeGrant(ctx, tx, found.Grant.ID, "refresh token used twice", now)
+				return r.reused(ctx, tx, found.Grant, "refresh token", now)
 			}
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/internal/sqlite"
 )
 
@@ -139,12 +140,27 @@ func (r *revocations) revokeGrant(ctx context.Context, tx *sqlite.Tx, grantID, r
 	if err != nil {
 		return err
 	}
-	// A grant may be revoked while its first token is being signed.
-	expires := now.Add(r.ttl)
+	// A token may be on its way while its grant is revoked: it is signed a
+	// moment later, and must not outlive what is remembered here.
+	expires := now.Add(r.ttl + time.Minute)
 	if last := at(tokensEnd); last.After(expires) {
 		expires = last
 	}
 	return r.insert(ctx, tx, Revocation{GrantID: grantID, ExpiresAt: expires}, now)
+}
+
+// reused ends a grant whose code or refresh token came a second time, and puts
+// that down for its person to see, in the same transaction.
+func (r *revocations) reused(ctx context.Context, tx *sqlite.Tx, grant oauth.Grant, what string, now time.Time) error {
+	if !grant.RevokedAt.IsZero() {
+		return nil
+	}
+	if err := r.revokeGrant(ctx, tx, grant.ID, what+" used twice", now); err != nil {
+		return err
+	}
+	return insertEvent(ctx, tx, Event{
+		At: now, Kind: "token reuse", Sub: grant.Sub, ClientID: grant.ClientID, Detail: what + " used twice; all that came from it was revoked",
+	})
 }
 
 // revokeGrants ends every grant that a query selects by one argument.

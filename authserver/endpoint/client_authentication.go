@@ -55,6 +55,9 @@ func (e *Endpoints) authenticateClient(c echo.Context, form oauth.Parameters) (*
 
 func readCredentials(r *http.Request, form oauth.Parameters) (presented, error) {
 	p := presented{BodyID: form.Get("client_id"), ClientID: form.Get("client_id")}
+	if len(r.Header.Values(echo.HeaderAuthorization)) > 1 {
+		return p, oauth.Refuse(oauth.InvalidRequest, "more than one Authorization header")
+	}
 	if header := r.Header.Get(echo.HeaderAuthorization); header != "" {
 		id, secret, ok := r.BasicAuth()
 		if !ok {

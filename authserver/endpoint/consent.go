@@ -77,10 +77,12 @@ func (e *Endpoints) Consent(c echo.Context) error {
 		Interaction: p.Interaction, Asked: p.Scope, Allowed: allowed, Duration: duration,
 		ConsentID: "c_" + e.tokenID(), Code: code,
 	}, e.Now())
-	if errors.Is(err, store.ErrAnswered) {
+	switch {
+	case errors.Is(err, store.ErrAnswered):
 		return e.alreadyAnswered(c, p)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrConsentEnded): // and the session with it
+		return e.ask(c, p, "/login")
+	case err != nil:
 		return err
 	}
 	e.record(c, "consent given", session.User.Sub, p.Client.ID, allowed.String()+" ("+string(duration)+")")

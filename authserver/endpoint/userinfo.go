@@ -39,6 +39,9 @@ type Claims struct {
 
 // Userinfo tells a client who signed in. OIDC Core §5.3.
 func (e *Endpoints) Userinfo(c echo.Context) error {
+	if len(c.Request().Header.Values(echo.HeaderAuthorization)) > 1 {
+		return oauth.Refuse(oauth.InvalidRequest, "more than one Authorization header")
+	}
 	compact, ok := bearerToken(c.Request())
 	if !ok {
 		// RFC 6750 §3.1: without a token, "the resource server SHOULD NOT include

@@ -49,13 +49,21 @@ type Approval struct {
 // Approve answers a question with yes, in one transaction: the answer counts
 // once (ErrAnswered), the consent becomes what the person said last, grants
 // that rest on a permission which was taken back are revoked, and the code is
-// stored.
+// stored. ErrConsentEnded where the account has been locked.
 func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
 		if err := answer(ctx, tx, a.Interaction, now); err != nil {
 			return err
 		}
 		grant := &a.Code.Grant
+		// The account may have been locked while its person was deciding.
+		var locked bool
+		if err := tx.QueryRow(ctx, "SELECT locked_at IS NOT NULL FROM users WHERE sub = ?", grant.Sub).Scan(&locked); err != nil {
+			return err
+		}
+		if locked {
+			return ErrConsentEnded
+		}
 		grant.ExpiresAt = a.Duration.End(now)
 		consent, err := currentConsent(ctx, tx, grant.Sub, grant.ClientID)
 		if err != nil {

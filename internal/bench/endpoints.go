@@ -39,7 +39,7 @@ type makeClient = func(c *connection, number int) (operation, error)
 
 // endpoints is what is measured. tokens is made before, where many are needed.
 func endpoints(s site) []endpoint {
-	auth, api, ceiling := s.addresses["authserver"], s.addresses["acme"], s.addresses["ceiling"]
+	auth, api, ceiling := s.processes["authserver"], s.processes["acme"], s.processes["ceiling"]
 	callback := "http://" + s.addresses["dreams"] + "/callback"
 	const packages = "/api/v1/packages/" + onePackage
 	e := func(name string, goal float64, ours, top makeClient) endpoint {
@@ -56,9 +56,9 @@ func endpoints(s site) []endpoint {
 		e("JWKS", 0.85, document(jwksPath), document(jwksPath)),
 		e("discovery", 0.85, document(discoveryPath), document(discoveryPath)),
 		{"resource server, new tokens", 0.90,
-			side{api, manyTokens(auth, catalogue, packages)}, side{ceiling, manyTokens(ceiling, webClient, "/package")}},
+			side{api, manyTokens(auth.address, catalogue, packages)}, side{ceiling, manyTokens(ceiling.address, webClient, "/package")}},
 		{"resource server, one token", 0,
-			side{api, oneToken(auth, catalogue, packages)}, side{ceiling, oneToken(ceiling, webClient, "/package")}},
+			side{api, oneToken(auth.address, catalogue, packages)}, side{ceiling, oneToken(ceiling.address, webClient, "/package")}},
 		e("refresh token rotation", 0, rotation(callback), rotation(callback)),
 	}
 }

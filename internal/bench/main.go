@@ -119,7 +119,7 @@ func printEndpoints(s site, o options) error {
 		defer p.stop()
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "at once\tours/s\tceiling/s\tratio\tgoal\t\terrors\t  endpoint")
+	fmt.Fprintln(out, "at once\tours/s\tceiling/s\tratio\tgoal\t\terrors\tCPU µs\tceiling\tratio\t  endpoint")
 	for _, e := range endpoints(s) {
 		if !strings.Contains(e.name, o.only) {
 			continue
@@ -130,7 +130,7 @@ func printEndpoints(s site, o options) error {
 			if e.goal > 0 {
 				goal, judged = fmt.Sprintf("%.2f", e.goal), verdict(r.ratio >= e.goal)
 			}
-			fmt.Fprintf(out, "%d\t%.0f\t%.0f\t%.2f\t%s\t%s\t%d\t  %s\n", connections, r.ours, r.ceiling, r.ratio, goal, judged, r.errors, e.name)
+			fmt.Fprintf(out, "%d\t%.0f\t%.0f\t%.2f\t%s\t%s\t%d\t%.0f\t%.0f\t%.2f\t  %s\n", connections, r.ours, r.ceiling, r.ratio, goal, judged, r.errors, r.cpu, r.ceilingCPU, r.ceilingCPU/r.cpu, e.name)
 			if r.first != nil {
 				fmt.Fprintf(os.Stderr, "%s, %d at once: %v\n", e.name, connections, r.first)
 			}
@@ -153,6 +153,7 @@ func seedSite(s site) error {
 // result is what came of all rounds.
 type result struct {
 	ours, ceiling, ratio float64 // medians
+	cpu, ceilingCPU      float64
 	errors               int
 	first                error
 }
@@ -161,16 +162,18 @@ type result struct {
 // and then the median of the ratios.
 func measure(e endpoint, connections int, o options) result {
 	var r result
-	var ours, ceilings, ratios []float64
+	var ours, ceilings, ratios, cpu, ceilingCPU []float64
 	for range o.rounds {
 		duration := time.Duration(o.seconds * float64(time.Second))
 		mine, top := e.ours.run(connections, duration, 0), e.ceiling.run(connections, duration, 0)
 		ours, ceilings = append(ours, mine.perSecond), append(ceilings, top.perSecond)
 		ratios = append(ratios, mine.perSecond/top.perSecond)
+		cpu, ceilingCPU = append(cpu, mine.cpu), append(ceilingCPU, top.cpu)
 		r.errors += mine.errors + top.errors
 		r.first = cmp.Or(r.first, mine.first, top.first)
 	}
 	r.ours, r.ceiling, r.ratio = median(ours), median(ceilings), median(ratios)
+	r.cpu, r.ceilingCPU = median(cpu), median(ceilingCPU)
 	return r
 }
 

@@ -124,14 +124,36 @@ func (p *process) resident() float64 {
 	return 0
 }
 
+// clockTick is the unit of times in /proc: 1/100 s on Linux, whatever the kernel.
+const clockTick = 10 * time.Millisecond
+
+// cpu is the computing time that a process has used up; 0 where the system has
+// no /proc to tell.
+func (p *process) cpu() time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	// proc(5): behind the name, in brackets, utime and stime are the 12th and 13th.
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * clockTick
+}
+
 // site is where the servers of a run are: free ports, and a folder of data.
 type site struct {
 	dir       string
 	addresses map[string]string // by name of the program
+	processes map[string]*process
 }
 
 func newSite(dir string) (site, error) {
-	s := site{dir, map[string]string{}}
+	s := site{dir, map[string]string{}, map[string]*process{}}
 	for _, name := range []string{"authserver", "acme", "dreams", "ceiling"} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -165,7 +187,8 @@ func (s site) play(role, profile string) (*process, error) {
 		}
 		variables = append(variables, profileVariable+"="+filepath.Join(profile, role+".prof"))
 	}
-	return start(self, s.addresses[role], variables...)
+	s.processes[role], err = start(self, s.addresses[role], variables...)
+	return s.processes[role], err
 }
 
 // footprint is what a program costs before anybody asks it for anything.
@@ -200,7 +223,7 @@ func measurePrograms(s site, tokens int64) (map[string]footprint, error) {
 				time.Sleep(time.Second)
 				f.idle = p.resident()
 				if program.name == "authserver" && tokens > 0 {
-					result := side{p.address, clientCredentials("/token", "dreams-catalogue")}.run(16, 0, tokens)
+					result := side{p, clientCredentials("/token", "dreams-catalogue")}.run(16, 0, tokens)
 					if result.first != nil {
 						return nil, result.first
 					}

@@ -60,9 +60,24 @@ func (e *Endpoints) showLogin(c echo.Context, status int, p pending, view page.L
 // allowRedirect lets the page's form end at the client: a browser applies
 // form-action to the redirect after the POST as well.
 func (e *Endpoints) allowRedirect(c echo.Context, p pending) {
-	if origin := oauth.Origin(p.RedirectURI); origin != "" {
-		httpserver.AllowFormAction(c, origin)
+	if source := formActionSource(p.RedirectURI); source != "" {
+		httpserver.AllowFormAction(c, source)
 	}
+}
+
+// formActionSource is a registered redirect URI as a Content-Security-Policy
+// can name it: by its origin; by its scheme alone where it has no origin
+// (com.example.app:/callback, RFC 8252 §7.1) or an IPv6 address for a host,
+// which CSP3 §2.3.1 has no way to write and browsers ignore.
+func formActionSource(uri string) string {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || u.Scheme == "":
+		return ""
+	case u.Host == "" || strings.HasPrefix(u.Host, "["):
+		return u.Scheme + ":"
+	}
+	return oauth.Origin(uri)
 }
 
 // Login takes a user name and a password.
@@ -134,16 +149,20 @@ func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.Us
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return user, err
 	}
-	name := login
+	name := limit(login, 254) // no account has a longer one: RFC 5321 §4.5.3.1.3
 	if user.Sub != "" {
 		name = user.Sub // user name and e-mail address are one account
 	}
-	succeeded, wait := e.throttle.attempt(name, c.RealIP(), e.Now())
-	if wait > 0 {
+	end, shut, err := e.throttle.attempt(ctx, name, c.RealIP(), e.Now())
+	if err != nil {
+		return user, err
+	}
+	if shut > 0 {
 		e.record(c, "sign-in throttled", user.Sub, "", "")
-		return user, &throttledError{wait}
+		return user, &throttledError{shut}
 	}
 	matches, err := e.Passwords.Matches(ctx, hash, secret)
+	end(err == nil && !matches) // where nothing was compared nothing was wrong
 	if err != nil {
 		return user, err
 	}
@@ -151,7 +170,6 @@ func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.Us
 		e.record(c, "sign-in failed", user.Sub, "", "wrong user name or password")
 		return user, errWrongPassword
 	}
-	succeeded()
 	if user.Locked() {
 		e.record(c, "sign-in refused", user.Sub, "", "account locked")
 		return user, errAccountLocked

@@ -143,14 +143,19 @@ func (e *Endpoints) authorize(c echo.Context, sent oauth.Parameters, interaction
 
 	// 5. Answer.
 	code := e.newCode(p, session, req.Scope)
+	why := store.Silent{Interaction: p.Interaction}
 	if !p.Client.FirstParty {
-		code.Grant.ConsentID, code.Grant.ExpiresAt = consent.ID, consent.ExpiresAt
+		why.Consent = consent
 	}
-	err = e.Store.IssueAuthorizationCode(background(c), code)
-	if errors.Is(err, store.ErrConsentEnded) {
+	err = e.Store.IssueAuthorizationCode(background(c), code, why)
+	switch {
+	case errors.Is(err, store.ErrAnswered):
+		return e.alreadyAnswered(c, p)
+	case errors.Is(err, store.ErrConsentEnded) && !req.Asks("none"):
 		return e.ask(c, p, "/consent")
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrConsentEnded):
+		return e.redirectError(c, p, oauth.Refuse(oauth.ConsentRequired, "the person has not agreed to all of this"))
+	case err != nil:
 		return err
 	}
 	return e.redirect(c, p, oauth.AuthorizationResponse{Code: code.Code})

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrConsentEnded tells that the consent which a code was to rest on has ended
-// in the meantime, or the account was locked.
+// or changed in the meantime, or the account was locked.
 var ErrConsentEnded = errors.New("store: the consent has ended")
 
 // NewAuthorizationCode is a code to store, as its hash, with its grant.
@@ -24,18 +24,35 @@ type NewAuthorizationCode struct {
 	ExpiresAt     time.Time
 }
 
+// Silent is why nobody is asked before a code is issued.
+type Silent struct {
+	Consent     *oauth.Consent // as it was read; nil: the client is our own
+	Interaction string         // the request that this answers; empty: it never had to wait
+}
+
 // IssueAuthorizationCode stores a code and its grant where nobody needs to be
-// asked: the consent that it rests on must still hold. ErrConsentEnded.
-func (s *Store) IssueAuthorizationCode(ctx context.Context, code NewAuthorizationCode) error {
+// asked. The consent must still be what was read (ErrConsentEnded): the person
+// may be taking a permission back at this moment. A request that waited is
+// answered by it, once (ErrAnswered).
+func (s *Store) IssueAuthorizationCode(ctx context.Context, code NewAuthorizationCode, why Silent) error {
+	var changed int64
+	if why.Consent != nil {
+		code.Grant.ConsentID, code.Grant.ExpiresAt, changed = why.Consent.ID, why.Consent.ExpiresAt, ms(why.Consent.ChangedAt)
+	}
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		var holds bool
-		err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL))
-			FROM users u WHERE u.sub = ?2`, orNull(code.Grant.ConsentID), code.Grant.Sub).Scan(&holds)
+		err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL AND changed_at = ?3))
+			FROM users u WHERE u.sub = ?2`, orNull(code.Grant.ConsentID), code.Grant.Sub, changed).Scan(&holds)
 		if err != nil {
 			return notFound(err)
 		}
 		if !holds {
 			return ErrConsentEnded
+		}
+		if why.Interaction != "" {
+			if err := answer(ctx, tx, why.Interaction, code.Grant.CreatedAt); err != nil {
+				return err
+			}
 		}
 		return insertCode(ctx, tx, code)
 	})
@@ -87,7 +104,10 @@ func (s *Store) RedeemAuthorizationCode(ctx context.Context, code string, now ti
 		}
 		return s.issued(ctx, tx, found.Grant.ID, refresh, now)
 	})
-	return errors.Join(err, refusal)
+	if err != nil {
+		return err // nothing is on disk, whatever was decided
+	}
+	return refusal
 }
 
 // grantColumns selects a grant g and its user u.

@@ -39,7 +39,10 @@ func (s *Store) RotateRefreshToken(ctx context.Context, token string, now time.T
 		}
 		return s.issued(ctx, tx, found.Grant.ID, next, now)
 	})
-	return errors.Join(err, refusal)
+	if err != nil {
+		return err // nothing is on disk, whatever was decided
+	}
+	return refusal
 }
 
 func refreshTokenByHash(ctx context.Context, tx *sqlite.Tx, hash []byte) (*oauth.RefreshToken, error) {

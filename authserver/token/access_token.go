@@ -74,6 +74,9 @@ func (k *Keys) ReadAccessToken(compact string) (AccessToken, error) {
 	if strings.ContainsAny(compact, "\r\n") {
 		return AccessToken{}, ErrNotOurs
 	}
+	if strings.Count(compact, ".") != 2 { // RFC 7515 §3.1; a refresh token has none
+		return AccessToken{}, ErrNotOurs
+	}
 	var claims accessTokenClaims
 	_, err := parser.ParseWithClaims(compact, &claims, func(t *jwt.Token) (any, error) {
 		id, _ := t.Header["kid"].(string)

@@ -25,6 +25,17 @@ func (e *Endpoints) LoginPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	// Where another site posted the request (OIDC Core §3.1.2.1), SameSite kept
+	// our cookie from it: who was signed in all along goes on.
+	if p.Interaction != "" {
+		session, err := e.session(c)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err == nil && p.Fresh(session.AuthTime, p.StartedAt, e.Now()) {
+			return c.Redirect(http.StatusSeeOther, "/authorize/resume?interaction="+p.Interaction)
+		}
+	}
 	return e.showLogin(c, http.StatusOK, p, page.LoginView{Username: limit(p.LoginHint, 100)})
 }
 
@@ -158,7 +169,9 @@ func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.Us
 		return user, err
 	}
 	if shut > 0 {
-		e.record(c, "sign-in throttled", user.Sub, "", "")
+		if e.refusals.take(c.RealIP(), e.Now()) {
+			e.record(c, "sign-in throttled", user.Sub, "", "")
+		}
 		return user, &throttledError{shut}
 	}
 	matches, err := e.Passwords.Matches(ctx, hash, secret)

@@ -60,6 +60,13 @@ func (e *Endpoints) showLogin(c echo.Context, status int, p pending, view page.L
 			view.Notices = append(view.Notices, p.Client.Name+" asked that you sign in again.")
 		}
 	}
+	locked, err := e.Store.LockedOut(c.Request().Context(), e.browser(c))
+	if err != nil {
+		return err
+	}
+	if locked && view.Error == "" {
+		view.Notices = append(view.Notices, "You were signed out because your account has been locked. Ask whoever runs this server.")
+	}
 	for _, someone := range e.Personas {
 		view.Personas = append(view.Personas, page.Persona{
 			Username: someone.Username, Password: someone.Password, Name: someone.Name, Initials: strings.ToUpper(someone.Username[:1]),

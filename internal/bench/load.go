@@ -165,11 +165,10 @@ func same(c *connection, request []byte, status int) operation {
 	}
 }
 
-// side is a server under load: the thing itself, or its ceiling. client makes
-// what the number-th connection does.
+// side is a server under load: the thing itself, or its ceiling.
 type side struct {
 	server *process
-	client func(c *connection, number int) (operation, error)
+	client makeClient
 }
 
 // load is what came of a run.
@@ -194,7 +193,7 @@ func (s side) run(connections int, duration time.Duration, limit int64) load {
 	for i := range operations {
 		c := &connection{address: s.server.address}
 		defer c.close()
-		operation, err := s.client(c, i)
+		operation, err := s.client(c)
 		if err == nil {
 			err = operation() // the connection is open, the code is warm
 		}

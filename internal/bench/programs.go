@@ -75,6 +75,7 @@ func play(role string) int {
 // process is a server that we started.
 type process struct {
 	command *exec.Cmd
+	pid     int
 	address string
 	ready   time.Duration // from the start to the first 200
 }
@@ -89,6 +90,7 @@ func start(path, address string, variables ...string) (*process, error) {
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
+	p.pid = p.command.Process.Pid
 	c := &connection{address: address}
 	defer c.close()
 	request := get("/healthz")
@@ -111,7 +113,7 @@ func (p *process) stop() {
 // resident is the memory that a process occupies, in megabytes; 0 where the
 // system has no /proc to tell.
 func (p *process) resident() float64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		return 0
 	}
@@ -124,13 +126,13 @@ func (p *process) resident() float64 {
 	return 0
 }
 
-// clockTick is the unit of times in /proc: 1/100 s on Linux, whatever the kernel.
+// clockTick is the unit of times in /proc: USER_HZ, which is 100 on Linux.
 const clockTick = 10 * time.Millisecond
 
 // cpu is the computing time that a process has used up; 0 where the system has
 // no /proc to tell.
 func (p *process) cpu() time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	if err != nil {
 		return 0
 	}
@@ -198,6 +200,9 @@ type footprint struct {
 	afterAll float64       // megabytes after many tokens; 0: not measured
 }
 
+// starts is how often a program is started; the median counts.
+const starts = 5
+
 // measurePrograms builds the programs and starts each on a folder that was
 // seeded before.
 func measurePrograms(s site, tokens int64) (map[string]footprint, error) {
@@ -208,35 +213,43 @@ func measurePrograms(s site, tokens int64) (map[string]footprint, error) {
 		return nil, errors.New("the programs do not build; run this in the folder that go.mod is in")
 	}
 	all := map[string]footprint{}
-	for _, program := range programs {
-		var f footprint
-		var starts []time.Duration
-		for i := range 6 {
-			p, err := start(bin+program.name, s.addresses[program.name], s.variables()...)
-			if err != nil {
-				return nil, err
-			}
-			if i > 0 { // the first one seeds
-				starts = append(starts, p.ready)
-			}
-			if i == 5 {
-				time.Sleep(time.Second)
-				f.idle = p.resident()
-				if program.name == "authserver" && tokens > 0 {
-					result := side{p, clientCredentials("/token", "dreams-catalogue")}.run(16, 0, tokens)
-					if result.first != nil {
-						return nil, result.first
-					}
-					f.afterAll = p.resident()
-				}
-			}
-			p.stop()
+	for _, p := range programs {
+		f, err := s.measureProgram(bin+p.name, p.name, tokens)
+		if err != nil {
+			return nil, err
 		}
-		slices.Sort(starts)
-		f.ready = starts[len(starts)/2]
-		all[program.name] = f
+		all[p.name] = f
 	}
 	return all, nil
+}
+
+func (s site) measureProgram(path, name string, tokens int64) (footprint, error) {
+	var f footprint
+	var ready []time.Duration
+	for i := range 1 + starts {
+		p, err := start(path, s.addresses[name], s.variables()...)
+		if err != nil {
+			return f, err
+		}
+		if i > 0 { // the first start seeds
+			ready = append(ready, p.ready)
+		}
+		if i == starts {
+			time.Sleep(time.Second)
+			f.idle = p.resident()
+			if name == "authserver" && tokens > 0 {
+				err = side{p, clientCredentials(catalogue)}.run(16, 0, tokens).first
+				f.afterAll = p.resident()
+			}
+		}
+		p.stop()
+		if err != nil {
+			return f, err
+		}
+	}
+	slices.Sort(ready)
+	f.ready = ready[len(ready)/2]
+	return f, nil
 }
 
 // facts is the computer that was measured.

@@ -28,7 +28,10 @@ const (
 	headings    = "every page has one h1 and a title"
 	otherOrigin = "no page asks another origin for anything"
 	console     = "no page breaks its content security policy or logs an error"
+	deadLinks   = "no link leads nowhere"
 )
+
+var kinds = []string{wcag, overflow, headings, otherOrigin, console, deadLinks}
 
 // variant is how a page is looked at.
 type variant struct {
@@ -50,6 +53,7 @@ type auditor struct {
 	shots   string
 	origins []string
 	name    string
+	checked map[string]bool // links
 }
 
 func newAuditor(t testing.TB, w *World, b *chrome.Browser, found *findings) *auditor {
@@ -58,7 +62,7 @@ func newAuditor(t testing.TB, w *World, b *chrome.Browser, found *findings) *aud
 	t.Cleanup(tab.Close)
 	tab.Still()
 	tab.Size(1280, 900)
-	return &auditor{t: t, w: w, tab: tab, found: found, shots: os.Getenv("E2E_SHOTS"), origins: []string{w.Auth, w.Acme, w.Dreams}}
+	return &auditor{t: t, w: w, tab: tab, found: found, shots: os.Getenv("E2E_SHOTS"), origins: []string{w.Auth, w.Acme, w.Dreams}, checked: map[string]bool{}}
 }
 
 // open goes to an address and looks at the page.
@@ -97,6 +101,7 @@ func (a *auditor) look(name string, got, want int) {
 		a.found.add(headings, "%s: %d h1, title %q", name, page.H1, page.Title)
 	}
 	a.traffic(got)
+	a.links()
 	for _, v := range variants {
 		a.as(v)
 	}
@@ -175,9 +180,46 @@ func (a *auditor) traffic(status int) {
 	}
 }
 
+// links opens what the page leads to: as this person what is of the same
+// program, as anybody what is of another.
+func (a *auditor) links() {
+	a.t.Helper()
+	page := chrome.Evaluate[struct{ Missing, Links []string }](a.tab, `(() => {
+		const all = [...document.querySelectorAll("a[href]")];
+		const here = all.filter(l => l.getAttribute("href").startsWith("#"));
+		return {
+			Missing: here.filter(l => !document.getElementById(l.hash.slice(1))).map(l => l.hash),
+			Links: all.filter(l => !here.includes(l)).map(l => l.href.split("#")[0]),
+		};
+	})()`)
+	for _, fragment := range page.Missing {
+		a.found.add(deadLinks, "%s: %s is not on the page", a.name, fragment)
+	}
+	own := []string{}
+	for _, link := range page.Links {
+		origin := chrome.Origin(link)
+		switch {
+		case a.checked[link] || !slices.Contains(a.origins, origin) || strings.Contains(link, "/connect"): // starts a flow
+		case origin == chrome.Origin(a.tab.Address()):
+			own = append(own, link)
+		default:
+			if status := a.w.Do(a.t, http.MethodGet, link, nil, "").Status; status >= 400 {
+				a.found.add(deadLinks, "%s leads to %s: %d", a.name, link, status)
+			}
+		}
+		a.checked[link] = true
+	}
+	addresses, _ := json.Marshal(own)
+	for _, dead := range chrome.Evaluate[[]string](a.tab, fmt.Sprintf(`Promise.all(%s.map(async link =>
+		(await fetch(link, {redirect: "manual"})).status >= 400 ? [link] : [])).then(dead => dead.flat())`, addresses)) {
+		a.found.add(deadLinks, "%s leads to %s", a.name, dead)
+	}
+	a.tab.Seen() // the looking is not the page's
+}
+
 // report fails the test with what was found, a subtest for each kind.
 func (f *findings) report(t *testing.T) {
-	for _, kind := range []string{wcag, overflow, headings, otherOrigin, console} {
+	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			for _, finding := range f.byKind[kind] {
 				t.Error(finding)
@@ -379,7 +421,7 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "script-src 'none'")
 		fmt.Fprint(w, `<!DOCTYPE html><html lang="en"><title>x</title><script>alert(1)</script><main>
-			<p style="color: #bbb; width: 900px">pale</p><img src="http://elsewhere.example/x.png"></main></html>`)
+			<p style="color: #bbb; width: 900px">pale <a href="#x">x</a></p><img src="http://elsewhere.example/x.png"></main></html>`)
 	}))
 	defer planted.Close()
 	var found findings
@@ -387,6 +429,7 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 	a.open("planted", a.w.Auth, 200)
 	for kind, sign := range map[string]string{
 		wcag: "color-contrast", overflow: "320", headings: "0 h1", otherOrigin: "http://elsewhere.example/x.png", console: "security: ",
+		deadLinks: "#x",
 	} {
 		if !strings.Contains(strings.Join(found.byKind[kind], "\n"), sign) {
 			t.Errorf("%s: found %v, want something with %q", kind, found.byKind[kind], sign)

@@ -567,6 +567,7 @@ func TestARevokedTokenIsRefusedWithinTwoSecondsAndAfterARestart(t *testing.T) {
 	a := acmetest.Start(t, authserver, data)
 	token := a.Token(acmetest.Alice, "profile")
 	within2s(t, "served, the feed once heard", func() bool { return a.Get("/api/v1/me", token).Status == 200 })
+	within2s(t, "waiting for news", func() bool { _, polls := authserver.Counts(); return polls > 1 })
 	_, polled := authserver.Counts()
 	authserver.Revoke("g_1", "")
 	within2s(t, "refused", func() bool { return a.Get("/api/v1/me", token).Status == 401 })

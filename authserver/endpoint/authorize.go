@@ -74,7 +74,7 @@ type pending struct {
 func (e *Endpoints) Authorize(c echo.Context) error {
 	sent, err := authorizationParameters(c)
 	if err != nil {
-		return e.stopped(c, stop{Refusal: err})
+		return err
 	}
 	return e.authorize(c, sent, "", e.Now())
 }
@@ -88,14 +88,11 @@ func (e *Endpoints) Resume(c echo.Context) error {
 	return e.authorize(c, p.Sent, p.Interaction, p.StartedAt)
 }
 
-func authorizationParameters(c echo.Context) (oauth.Parameters, *oauth.Error) {
-	if c.Request().Method != http.MethodPost {
-		return oauth.Parameters(c.QueryParams()), nil
+func authorizationParameters(c echo.Context) (oauth.Parameters, error) {
+	if c.Request().Method == http.MethodPost {
+		return readForm(c)
 	}
-	form, err := readForm(c)
-	var refusal *oauth.Error
-	errors.As(err, &refusal)
-	return form, refusal
+	return oauth.Parameters(c.QueryParams()), nil
 }
 
 // authorize takes a request as far as it goes: to a page that says what is
@@ -107,7 +104,7 @@ func (e *Endpoints) authorize(c echo.Context, sent oauth.Parameters, interaction
 
 	// 1. Who asks, and where would an answer go?
 	if err := e.checkClient(c, p); err != nil {
-		return e.stopped(c, stop{Refusal: err, Pending: p})
+		return e.stopAt(c, p, err)
 	}
 
 	// 2. Is what they ask in order? The answer waits for step 3.
@@ -162,16 +159,14 @@ func (e *Endpoints) authorize(c echo.Context, sent oauth.Parameters, interaction
 }
 
 // checkClient walks clientChecks. A client that we don't know has no list.
-func (e *Endpoints) checkClient(c echo.Context, p pending) *oauth.Error {
+func (e *Endpoints) checkClient(c echo.Context, p pending) error {
 	if p.ClientID == "" {
 		return oauth.Refuse(oauth.InvalidRequest, "client_id is missing")
 	}
 	if p.Client == nil {
 		return oauth.Refuse(oauth.InvalidRequest, "unknown client %q", limit(p.ClientID, 100))
 	}
-	var refusal *oauth.Error
-	errors.As(check.Run(c.Request().Context(), e.Checks, clientChecks, addressed{p.AuthorizationRequest, p.Client}), &refusal)
-	return refusal
+	return check.Run(c.Request().Context(), e.Checks, clientChecks, addressed{p.AuthorizationRequest, p.Client})
 }
 
 // judge walks requestChecks.

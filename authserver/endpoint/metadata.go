@@ -30,7 +30,7 @@ func newDocument(encoded []byte) document {
 	return d
 }
 
-// serve answers anybody, from any origin: RFC 8414 §3, and browsers too.
+// serve answers anybody, scripts of any origin too: RFC 9700 §2.6.
 func (d document) serve(c echo.Context) error {
 	maps.Copy(c.Response().Header(), d.header)
 	if c.Request().Header.Get("If-None-Match") == d.etag {

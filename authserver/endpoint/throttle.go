@@ -123,8 +123,8 @@ func since(times []time.Time, start time.Time) []time.Time {
 	return times
 }
 
-// network is what one customer has to come from: an IPv4 address, or all of
-// the 2^64 addresses that are given out together in IPv6 (RFC 6177 §2).
+// network is what one customer has to come from: an IPv4 address, or a /64 of
+// IPv6, in which everybody gives themselves addresses (RFC 4291 §2.5.4, RFC 8981).
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Unmap().Is4() {

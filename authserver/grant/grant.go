@@ -33,7 +33,8 @@ type Issue struct {
 	NotAfter time.Time // the person's consent ends then; zero: it does not
 }
 
-// Clock and dice of a grant; fields, so that tests are exact.
+// Environment is the clock and the dice of a grant: fields, so that tests are
+// exact.
 type Environment struct {
 	Now    func() time.Time
 	Random io.Reader

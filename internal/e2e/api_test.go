@@ -11,11 +11,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -484,26 +482,6 @@ func TestUserinfo(t *testing.T) {
 	if answer.Status != http.StatusUnauthorized || answer.Header.Get("WWW-Authenticate") != `Bearer realm="acme accounts"` || answer.Body != "" {
 		t.Errorf("in the query: %d %q %s", answer.Status, answer.Header.Get("WWW-Authenticate"), answer.Body)
 	}
-}
-
-// buffer is a log that many write to.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-var _ io.Writer = (*buffer)(nil)
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // wantBearerRefusal is the API's answer to a token that does not open it:

@@ -30,6 +30,7 @@ type addressed struct {
 // error and MUST NOT automatically redirect the user-agent to the invalid
 // redirection URI."
 var clientChecks = []check.Check[addressed]{
+	check.New("authorization request is 16 KiB at most", "ours", requestNotTooLarge),
 	check.New("client_id and redirect_uri stand once", "RFC 6749 §3.1", clientAndRedirectURIOnce),
 	check.New("client that asks has not been disabled", "RFC 6749 §4.1.2.1", askingClientNotDisabled),
 	check.New("redirect_uri is registered, compared as a string", "RFC 9700 §2.1", redirectURIRegistered),
@@ -229,6 +230,23 @@ func (e *Endpoints) ask(c echo.Context, p pending, page string) error {
 		}
 	}
 	return c.Redirect(http.StatusSeeOther, page+"?interaction="+p.Interaction)
+}
+
+// maxRequest is the largest authorization request that we keep while its person
+// signs in. Strangers send them, and each is stored: a good one has a tenth.
+const maxRequest = 16 << 10
+
+func requestNotTooLarge(a addressed) error {
+	size := 0
+	for name, values := range a.Sent {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxRequest {
+		return oauth.Refuse(oauth.InvalidRequest, "the request has %d bytes; expected %d at most", size, maxRequest)
+	}
+	return nil
 }
 
 func clientAndRedirectURIOnce(a addressed) error {

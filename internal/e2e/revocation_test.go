@@ -291,6 +291,27 @@ func TestRevocationsOverARestart(t *testing.T) {
 	})
 }
 
+// ACCESS_TOKEN_TTL can be made shorter: tokens from before live on, and so does
+// the memory of their revocation.
+func TestARevocationIsRememberedAsLongAsAnyOfItsTokensLives(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver"}, Env: map[string]string{"ACCESS_TOKEN_TTL": "2h"}})
+	long := w.offline(t)
+	w.Stop()
+	w = New(t, Options{Only: []string{"authserver"}, DataDir: w.DataDir, Env: map[string]string{"ACCESS_TOKEN_TTL": "5m"}})
+	short := w.refresh(t, "dreams-web", long.String("refresh_token"))
+	if !w.active(t, "dreams-web", long.String("access_token")) || short.JSON()["expires_in"] != float64(300) {
+		t.Fatalf("the two tokens are not as they should be: %s", short.Body)
+	}
+	wantRevoked(t, w.revoke(t, "dreams-web", short.String("refresh_token")))
+	w.Clock.Advance(time.Hour)
+	w.stopAuthserver()
+	w.startAuthserver(t) // and forgets what means nothing any more
+	if w.active(t, "dreams-web", long.String("access_token")) {
+		t.Error("a token of a revoked grant is active again")
+	}
+}
+
 // Our policy: while Acme has not heard for 30 seconds what is revoked, private
 // data is refused with 503, public data is served, and nothing needs a restart.
 func TestPrivateDataIsRefusedWhileRevocationsAreUnknown(t *testing.T) {

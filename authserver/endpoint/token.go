@@ -75,6 +75,11 @@ func (e *Endpoints) Token(c echo.Context) error {
 		return err
 	}
 
+	if issue.Warning != "" {
+		e.Log.Warn("tokens issued with a warning", "client_id", client.ID, "warning", issue.Warning)
+		e.record(c, "tokens issued with a warning", "", client.ID, issue.Warning)
+	}
+
 	// 5. Answer.
 	return answerJSON(c, http.StatusOK, answer)
 }

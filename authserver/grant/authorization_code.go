@@ -101,6 +101,11 @@ func (g AuthorizationCode) Authorize(ctx context.Context, client *oauth.Client, 
 			Client: client, User: &code.User, Scope: code.Grant.Scope, RefreshToken: refresh.Token,
 			GrantID: code.Grant.ID, Nonce: code.Grant.Nonce, AuthTime: code.Grant.AuthTime, NotAfter: code.Grant.ExpiresAt,
 		}
+		if code.CodeChallenge == "" {
+			// RFC 9700 §2.1.1: "For confidential clients, the use of PKCE [RFC7636]
+			// is RECOMMENDED": nothing else ties the code to who asked for it.
+			issue.Warning = "no PKCE: the client sent no code_challenge"
+		}
 		return refresh, nil
 	})
 	return issue, err

@@ -31,6 +31,8 @@ type Issue struct {
 	Nonce    string    // for the ID token
 	AuthTime time.Time // for the ID token
 	NotAfter time.Time // the person's consent ends then; zero: it does not
+
+	Warning string // what an operator should know about how it came about; empty: nothing
 }
 
 // Environment is the clock and the dice of a grant: fields, so that tests are

@@ -404,4 +404,5 @@ func TestCodeNeedsItsVerifier(t *testing.T) {
 	if plain.Status != 200 {
 		t.Errorf("without PKCE: %s", plain.Refusal())
 	}
+	w.wantLogged(t, "tokens issued with a warning", "no PKCE", 1)
 }

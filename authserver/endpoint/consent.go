@@ -73,9 +73,10 @@ func (e *Endpoints) Consent(c echo.Context) error {
 		return e.denied(c, p, session)
 	}
 	code := e.newCode(p, session, allowed)
+	code.Grant.ExpiresAt = duration.End(e.Now())
 	err = e.Store.Approve(background(c), store.Approval{
 		Interaction: p.Interaction, Asked: p.Scope, Allowed: allowed, Duration: duration,
-		ConsentID: "c_" + e.tokenID(), Code: code,
+		ConsentID: "c_" + e.tokenID(), Code: code, Device: p.deviceKey(), Token: p.ResponseType == "token",
 	}, e.Now())
 	switch {
 	case errors.Is(err, store.ErrAnswered):
@@ -86,7 +87,10 @@ func (e *Endpoints) Consent(c echo.Context) error {
 		return err
 	}
 	e.record(c, "consent given", session.User.Sub, p.Client.ID, allowed.String()+" ("+string(duration)+")")
-	return e.redirect(c, p, oauth.AuthorizationResponse{Code: code.Code})
+	if p.Device != nil {
+		return c.Redirect(http.StatusSeeOther, "/device/done?answer=allow")
+	}
+	return e.answer(c, p, session, code)
 }
 
 // durations are the values of the form's field; leaving it out means the last.
@@ -97,6 +101,9 @@ var durations = map[string]oauth.Duration{
 // authorizable judges the request again: client and scopes may have changed
 // since the page was shown.
 func (e *Endpoints) authorizable(c echo.Context, p pending) error {
+	if p.Device != nil {
+		return nil // judged when the device asked; deviceInteraction looks at the client again
+	}
 	if refusal := e.judge(c, p); refusal != nil {
 		if err := e.redirectError(c, p, refusal); err != nil {
 			return err
@@ -107,7 +114,7 @@ func (e *Endpoints) authorizable(c echo.Context, p pending) error {
 }
 
 func (e *Endpoints) denied(c echo.Context, p pending, session store.Session) error {
-	err := e.Store.AnswerInteraction(background(c), p.Interaction, e.Now())
+	err := e.answerNo(c, p)
 	if errors.Is(err, store.ErrAnswered) {
 		return e.alreadyAnswered(c, p)
 	}
@@ -115,7 +122,17 @@ func (e *Endpoints) denied(c echo.Context, p pending, session store.Session) err
 		return err
 	}
 	e.record(c, "consent refused", session.User.Sub, p.Client.ID, p.Scope.String())
+	if p.Device != nil {
+		return c.Redirect(http.StatusSeeOther, "/device/done?answer=deny")
+	}
 	return e.redirectError(c, p, oauth.Refuse(oauth.AccessDenied, "the person said no"))
+}
+
+func (e *Endpoints) answerNo(c echo.Context, p pending) error {
+	if p.Device != nil {
+		return e.Store.DenyDevice(background(c), p.Interaction, p.Device.key, e.Now())
+	}
+	return e.Store.AnswerInteraction(background(c), p.Interaction, e.Now())
 }
 
 func (e *Endpoints) alreadyAnswered(c echo.Context, p pending) error {
@@ -138,6 +155,9 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 			{Value: string(oauth.ThirtyDays), Label: "30 days, until " + day(oauth.ThirtyDays.End(now)), Checked: true},
 			{Value: string(oauth.UntilRevoked), Label: "Until I stop it"},
 		},
+	}
+	if p.Device != nil {
+		v.Warning = p.Device.warning(p.Client.Name, now)
 	}
 	if p.Client.AlwaysAsk {
 		v.Notices = append(v.Notices, "This program runs on your computer and cannot prove its name. Go on only if you have just started it.")

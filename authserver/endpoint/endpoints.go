@@ -30,18 +30,20 @@ import (
 
 // Endpoints is what the endpoints share.
 type Endpoints struct {
-	Env       environment.Environment
-	Log       *slog.Logger
-	Now       func() time.Time
-	Random    io.Reader
-	Checks    check.Runner
-	Store     *store.Store
-	Keys      *token.Keys
-	Passwords *password.Hasher
-	Grants    map[string]grant.Type // by grant_type
-	Personas  []Persona             // of the classroom; empty: none shown
+	Env              environment.Environment
+	Log              *slog.Logger
+	Now              func() time.Time
+	Random           io.Reader
+	Checks           check.Runner
+	Store            *store.Store
+	Keys             *token.Keys
+	Passwords        *password.Hasher
+	Grants           map[string]grant.Type // by grant_type
+	ClientAssertions grant.ClientAssertion
+	Personas         []Persona // of the classroom; empty: none shown
 
 	throttle *throttle
+	codes    *throttle // wrong user codes, at /device
 	stopping chan struct{}
 }
 
@@ -50,7 +52,7 @@ type Persona struct{ Username, Password, Name string }
 
 // New completes the endpoints.
 func New(e Endpoints) *Endpoints {
-	e.throttle, e.stopping = newThrottle(), make(chan struct{})
+	e.throttle, e.codes, e.stopping = newThrottle(), newThrottle(), make(chan struct{})
 	return &e
 }
 
@@ -58,7 +60,10 @@ func New(e Endpoints) *Endpoints {
 func (e *Endpoints) Stop() { close(e.stopping) }
 
 // Purge forgets login failures that no longer count.
-func (e *Endpoints) Purge() { e.throttle.purge(e.Now()) }
+func (e *Endpoints) Purge() {
+	e.throttle.purge(e.Now())
+	e.codes.purge(e.Now())
+}
 
 // Rules lists the checks of all endpoints, for the index.
 func Rules() []check.Rule {
@@ -81,7 +86,11 @@ func (e *Endpoints) opaque(prefix string) string { return grant.Opaque(e.Random,
 
 // record adds an entry to the security log.
 func (e *Endpoints) record(c echo.Context, kind, sub, clientID, detail string) {
-	e.Store.Record(store.Event{At: e.Now(), Kind: kind, Sub: sub, ClientID: clientID, Address: c.RealIP(), Detail: detail})
+	e.recordFrom(c.RealIP(), kind, sub, clientID, detail)
+}
+
+func (e *Endpoints) recordFrom(address, kind, sub, clientID, detail string) {
+	e.Store.Record(store.Event{At: e.Now(), Kind: kind, Sub: sub, ClientID: clientID, Address: address, Detail: detail})
 }
 
 // refused records a refusal with the words that the client got.

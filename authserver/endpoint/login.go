@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -76,7 +77,7 @@ func (e *Endpoints) Login(c echo.Context) error {
 		return err
 	}
 	view := page.LoginView{Username: limit(form.Get("username"), 100), Remember: form.Get("remember") != ""}
-	user, err := e.authenticate(c, form.Get("username"), form.Get("password"))
+	user, err := e.authenticate(c.Request().Context(), c.RealIP(), form.Get("username"), form.Get("password"))
 	var wait *throttledError
 	switch {
 	case errors.As(err, &wait):
@@ -127,9 +128,8 @@ func (t *throttledError) words() string {
 
 // authenticate finds out who somebody is. It takes as long, and says the same,
 // for a name that nobody has: RFC 6819 §5.1.4.2.3 for the counting.
-func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.User, error) {
+func (e *Endpoints) authenticate(ctx context.Context, address, login, secret string) (oauth.User, error) {
 	login = strings.ToLower(strings.TrimSpace(login))
-	ctx := c.Request().Context()
 	user, hash, err := e.Store.UserByLogin(ctx, login)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return user, err
@@ -138,9 +138,9 @@ func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.Us
 	if user.Sub != "" {
 		name = user.Sub // user name and e-mail address are one account
 	}
-	succeeded, wait := e.throttle.attempt(name, c.RealIP(), e.Now())
+	succeeded, wait := e.throttle.attempt(name, address, e.Now())
 	if wait > 0 {
-		e.record(c, "sign-in throttled", user.Sub, "", "")
+		e.recordFrom(address, "sign-in throttled", user.Sub, "", "")
 		return user, &throttledError{wait}
 	}
 	matches, err := e.Passwords.Matches(ctx, hash, secret)
@@ -148,15 +148,33 @@ func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.Us
 		return user, err
 	}
 	if !matches {
-		e.record(c, "sign-in failed", user.Sub, "", "wrong user name or password")
+		e.recordFrom(address, "sign-in failed", user.Sub, "", "wrong user name or password")
 		return user, errWrongPassword
 	}
 	succeeded()
 	if user.Locked() {
-		e.record(c, "sign-in refused", user.Sub, "", "account locked")
+		e.recordFrom(address, "sign-in refused", user.Sub, "", "account locked")
 		return user, errAccountLocked
 	}
 	return user, nil
+}
+
+// AuthenticatePerson implements grant.AuthenticatePerson: the same question, for
+// an app that holds the password.
+func (e *Endpoints) AuthenticatePerson(ctx context.Context, username, password, address string) (oauth.User, error) {
+	user, err := e.authenticate(ctx, address, username, password)
+	var wait *throttledError
+	switch {
+	case errors.As(err, &wait):
+		refusal := oauth.Refuse(oauth.InvalidGrant, "too many wrong passwords: try again in %s", wait.words())
+		refusal.RetryAfter = wait.wait
+		return user, refusal
+	case errors.Is(err, errWrongPassword):
+		return user, oauth.Refuse(oauth.InvalidGrant, "user name or password is wrong")
+	case errors.Is(err, errAccountLocked):
+		return user, oauth.Refuse(oauth.InvalidGrant, "the account is locked")
+	}
+	return user, err
 }
 
 // Logout ends the session at this browser.

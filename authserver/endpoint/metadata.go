@@ -44,7 +44,8 @@ func (e *Endpoints) JWKS() echo.HandlerFunc { return newDocument(e.Keys.JWKS()).
 // RFC 8414 §3 and OIDC Discovery §4. paths is from the route table, by metadata
 // name; the lists are from what enforces them.
 func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) {
-	confidential := []string{oauth.ClientSecretBasic, oauth.ClientSecretPost}
+	confidential := []string{oauth.ClientSecretBasic, oauth.ClientSecretPost, oauth.PrivateKeyJWT}
+	signed := []string{"ES256", "RS256"}
 	m := oauth.Metadata{
 		Issuer:                e.issuer(),
 		AuthorizationEndpoint: e.issuer() + paths["authorization_endpoint"],
@@ -53,6 +54,12 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		JWKSURI:               e.issuer() + paths["jwks_uri"],
 		RevocationEndpoint:    e.issuer() + paths["revocation_endpoint"],
 		IntrospectionEndpoint: e.issuer() + paths["introspection_endpoint"],
+
+		DeviceAuthorizationEndpoint: e.issuer() + paths["device_authorization_endpoint"],
+
+		TokenEndpointAuthSigningAlgValuesSupported:         signed,
+		RevocationEndpointAuthSigningAlgValuesSupported:    signed,
+		IntrospectionEndpointAuthSigningAlgValuesSupported: signed,
 
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query"},
 		GrantTypesSupported:   slices.Sorted(maps.Keys(e.Grants)),
@@ -68,6 +75,11 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		ServiceDocumentation:          e.issuer() + "/help",
 
 		AuthorizationResponseIssParameterSupported: true,
+	}
+	if e.Env.LegacyGrants {
+		m.ResponseTypesSupported = append(m.ResponseTypesSupported, "token")
+		m.ResponseModesSupported = append(m.ResponseModesSupported, "fragment")
+		m.GrantTypesSupported = append(m.GrantTypesSupported, oauth.ImplicitGrant)
 	}
 	for _, permission := range oauth.Permissions {
 		m.ScopesSupported = append(m.ScopesSupported, permission.Name)

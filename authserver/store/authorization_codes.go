@@ -28,28 +28,41 @@ type NewAuthorizationCode struct {
 // asked: the consent that it rests on must still hold. ErrConsentEnded.
 func (s *Store) IssueAuthorizationCode(ctx context.Context, code NewAuthorizationCode) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		var holds bool
-		err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL))
-			FROM users u WHERE u.sub = ?2`, orNull(code.Grant.ConsentID), code.Grant.Sub).Scan(&holds)
-		if err != nil {
-			return notFound(err)
-		}
-		if !holds {
-			return ErrConsentEnded
+		if err := consentHolds(ctx, tx, code.Grant); err != nil {
+			return err
 		}
 		return insertCode(ctx, tx, code)
 	})
 }
 
-func insertCode(ctx context.Context, tx *sqlite.Tx, code NewAuthorizationCode) error {
-	g := code.Grant
-	if _, err := tx.Exec(ctx, `INSERT INTO grants (id, client_id, sub, consent_id, scope, nonce, auth_time, created_at, expires_at)
+// consentHolds makes sure that nothing is granted on a consent that has ended,
+// or for an account that is locked.
+func consentHolds(ctx context.Context, tx *sqlite.Tx, g oauth.Grant) error {
+	var holds bool
+	err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL))
+		FROM users u WHERE u.sub = ?2`, orNull(g.ConsentID), g.Sub).Scan(&holds)
+	if err != nil {
+		return notFound(err)
+	}
+	if !holds {
+		return ErrConsentEnded
+	}
+	return nil
+}
+
+func insertGrant(ctx context.Context, tx *sqlite.Tx, g oauth.Grant) error {
+	_, err := tx.Exec(ctx, `INSERT INTO grants (id, client_id, sub, consent_id, scope, nonce, auth_time, created_at, expires_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		g.ID, g.ClientID, g.Sub, orNull(g.ConsentID), g.Scope.String(), g.Nonce, ms(g.AuthTime), ms(g.CreatedAt), msOrNull(g.ExpiresAt)); err != nil {
+		g.ID, g.ClientID, g.Sub, orNull(g.ConsentID), g.Scope.String(), g.Nonce, ms(g.AuthTime), ms(g.CreatedAt), msOrNull(g.ExpiresAt))
+	return err
+}
+
+func insertCode(ctx context.Context, tx *sqlite.Tx, code NewAuthorizationCode) error {
+	if err := insertGrant(ctx, tx, code.Grant); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, "INSERT INTO authorization_codes (hash, grant_id, redirect_uri, code_challenge, expires_at) VALUES (?, ?, ?, ?, ?)",
-		hash(code.Code), g.ID, code.RedirectURI, string(code.CodeChallenge), ms(code.ExpiresAt))
+		hash(code.Code), code.Grant.ID, code.RedirectURI, string(code.CodeChallenge), ms(code.ExpiresAt))
 	return err
 }
 

@@ -76,6 +76,15 @@ func (a Assertion) replayID(compact string) string {
 	return a.Issuer + " sha256 " + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// end is until when a replay has to be known: exp, or otherwise the latest that
+// is allowed.
+func (a Assertion) end(latest time.Time) time.Time {
+	if a.ExpiresAt == nil {
+		return latest
+	}
+	return time.Unix(int64(*a.ExpiresAt), 0)
+}
+
 // asserted is what is known when somebody shows an assertion.
 type asserted struct {
 	Assertion

@@ -47,19 +47,11 @@ func (a ClientAssertion) Authenticate(ctx context.Context, client *oauth.Client,
 	if err != nil {
 		return err
 	}
-	err = a.Spent.SpendAssertion(ctx, assertion.replayID(compact), a.expiry(assertion))
+	err = a.Spent.SpendAssertion(ctx, assertion.replayID(compact), assertion.end(a.Now().Add(longestClientAssertion)))
 	if errors.Is(err, ErrSpent) {
 		return oauth.Refuse(oauth.InvalidClient, "client_assertion has been used before")
 	}
 	return err
-}
-
-// expiry is until when a replay has to be known.
-func (a ClientAssertion) expiry(assertion Assertion) time.Time {
-	if assertion.ExpiresAt == nil {
-		return a.Now().Add(longestClientAssertion)
-	}
-	return time.Unix(int64(*assertion.ExpiresAt), 0)
 }
 
 // RFC 7523 §3: iss and sub of a client authentication are both the client_id.

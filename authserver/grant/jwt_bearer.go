@@ -54,12 +54,12 @@ type spokenFor struct {
 	Scope   oauth.Scope
 	Client  *oauth.Client
 	User    oauth.User
-	Consent *oauth.Consent
+	Consent oauth.Consent
 	Now     time.Time
 }
 
 var spokenForChecks = []check.Check[spokenFor]{
-	check.New("person whom the assertion is about has agreed to it", "RFC 7523 §3", personAgreed),
+	check.New("person whom the assertion is about still agrees to it", "RFC 7523 §3", personAgrees),
 	check.New("scope is within what the person agreed to", "RFC 7521 §4.1", bearerScopeWithinConsent),
 	check.New("scope is one that the asserting client may have", "RFC 6749 §5.2", bearerScopeAllowed),
 }
@@ -107,7 +107,10 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 	if err != nil {
 		return Issue{}, err
 	}
-	about := spokenFor{req.Scope, client, user, consent, now}
+	if consent == nil {
+		return Issue{}, oauth.Refuse(oauth.InvalidGrant, "sub of the assertion is nobody who lets %s do this", client.AsksFor())
+	}
+	about := spokenFor{req.Scope, client, user, *consent, now}
 	if err := check.Run(ctx, g.Checks, spokenForChecks, about); err != nil {
 		return Issue{}, err
 	}
@@ -117,7 +120,7 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 	}
 	// Spent last, so that a refusal leaves it usable, and before anything is
 	// issued, so that it works once.
-	err = g.Spent.SpendAssertion(ctx, assertion.replayID(req.Assertion), time.Unix(int64(*assertion.ExpiresAt), 0))
+	err = g.Spent.SpendAssertion(ctx, assertion.replayID(req.Assertion), assertion.end(now.Add(longestBearer)))
 	if errors.Is(err, ErrSpent) {
 		return Issue{}, oauth.Refuse(oauth.InvalidGrant, "the assertion has been used before")
 	}
@@ -138,9 +141,9 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 
 // RFC 7523 §3: the subject "MUST identify the [...] resource owner [...] who has
 // authorized" it: here by a consent that is still good.
-func personAgreed(s spokenFor) error {
-	if s.User.Sub == "" || s.User.Locked() || !s.Consent.Live(s.Now) {
-		return oauth.Refuse(oauth.InvalidGrant, "sub of the assertion is nobody who lets %s do this", s.Client.AsksFor())
+func personAgrees(s spokenFor) error {
+	if s.User.Locked() || !s.Consent.Live(s.Now) {
+		return oauth.Refuse(oauth.InvalidGrant, "the person no longer lets %s do this", s.Client.AsksFor())
 	}
 	return nil
 }

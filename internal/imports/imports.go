@@ -22,7 +22,8 @@ var mayImport = map[string][]string{
 	"authserver/oauth":    {}, // the vocabulary of the RFCs: standard library only
 	"authserver/password": {},
 	"authserver/token":    {"authserver/oauth", "internal/check"},
-	"authserver/grant":    {"authserver/oauth", "internal/check"},
+	// Two grants take tokens in: they have to read them.
+	"authserver/grant":    {"authserver/oauth", "authserver/token", "internal/check"},
 	"authserver/store":    {"authserver/grant", "authserver/oauth", "internal/sqlite"},
 	"authserver/page":     {"authserver/oauth", "views"},
 	"authserver/endpoint": append([]string{"authserver/grant", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),

@@ -171,7 +171,7 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 		}
 		row := page.ConsentScope{
 			Scope: permission.Name, Sentence: permission.Sentence, Sensitivity: permission.Sensitivity,
-			Reason: p.Client.Reasons[permission.Name], Detail: details[permission.Name], Sample: sample(permission.Name, user),
+			Reason: p.Client.Reasons[permission.Name], Detail: permission.Detail, Sample: sample(permission.Name, user),
 			Locked: permission.Locked, Public: !permission.NeedsUser,
 			Ticked: before.Live(now) && before.Scope.Has(permission.Name),
 			New:    before.Live(now) && !before.Scope.Has(permission.Name),
@@ -188,21 +188,6 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 		}
 	}
 	return v
-}
-
-// details say what exactly a permission opens, the same for everybody.
-var details = map[string]string{
-	"openid":            "An identifier that means nothing outside Acme. It stays the same, so that the app knows you again.",
-	"profile":           "The name and the picture of your account.",
-	"email":             "The address of your account. The app can write to it.",
-	"packages:read":     "What Acme sells. Everybody may look at it; nothing in it is about you.",
-	"reviews:read":      "Reviews that travellers published. Everybody may look at them.",
-	"preferences:read":  "What you like, your budget, with whom and in which months you travel: all that stands on Acme’s page “What Acme knows about you”.",
-	"preferences:write": "The app can change what you like, your budget, with whom and in which months you travel.",
-	"blog:read":         "Every post that you wrote at Acme: title, text and pictures, also of those that you have not published.",
-	"blog:write":        "The app can write posts that appear under your name.",
-	"reviews:write":     "The app can publish reviews that appear under your name.",
-	oauth.OfflineAccess: "The app gets a refresh token. It ends at the date that you choose below, or when you remove the app from your connected apps.",
 }
 
 // sample shows what a permission opens for this person right now.

@@ -72,7 +72,7 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		CodeChallengeMethodsSupported: []string{oauth.S256},
 		ClaimsSupported:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "preferred_username", "picture", "email", "email_verified"},
 		PromptValuesSupported:         []string{"none", "login", "consent"},
-		ServiceDocumentation:          e.issuer() + "/help",
+		ServiceDocumentation:          e.issuer() + "/docs/scopes",
 
 		AuthorizationResponseIssParameterSupported: true,
 	}

@@ -58,6 +58,9 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{post, "/account/logout", e.Logout, "", "ours", false},
 		{get, "/signed-out", e.SignedOut, "", "ours", false},
 		{get, "/help", e.Help, "", "ours", false},
+		{get, "/docs/scopes", e.ScopesPage, "", "ours", false},
+		{get, "/docs/decisions", e.DecisionsPage, "", "ours", false},
+		{get, "/docs/glossary", e.GlossaryPage, "", "ours", false},
 		// The operator's.
 		{get, "/operator/users", e.People, "", "ours", false},
 		{post, "/operator/users", e.LockPerson, "", "ours", false},

@@ -123,7 +123,10 @@ func (m *metadata) endpoint() oauth2.Endpoint {
 }
 
 // TokenError is a refusal by the token endpoint (RFC 6749 §5.2).
-type TokenError struct{ Code, Description string }
+type TokenError struct {
+	Code, Description string
+	Status            int
+}
 
 func (e *TokenError) Error() string {
 	return fmt.Sprintf("the token endpoint answered %s: %s", e.Code, e.Description)
@@ -142,7 +145,7 @@ func tokenError(err error) error {
 	if refused.ErrorCode == "" {
 		return fmt.Errorf("the token endpoint answered %s without an error code", refused.Response.Status)
 	}
-	return &TokenError{refused.ErrorCode, refused.ErrorDescription}
+	return &TokenError{refused.ErrorCode, refused.ErrorDescription, refused.Response.StatusCode}
 }
 
 // tokens reads a token response. Of its lifetime we take what the wire said and

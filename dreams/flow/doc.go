@@ -5,6 +5,9 @@
 //	authorization_code.go    the person at the browser lets us in (RFC 6749 §4.1, RFC 7636, OIDC Core §3.1)
 //	refresh_token.go         we come back later (RFC 6749 §6)
 //	client_credentials.go    we speak for ourselves (RFC 6749 §4.4)
+//	client_assertion.go      we sign in place of a secret (RFC 7523 §2.2)
+//	token_exchange.go        we pass on less than we hold (RFC 8693)
+//	jwt_bearer.go            we sign for a person who agreed to it (RFC 7523 §2.1)
 //	revocation.go            we give back what we were given (RFC 7009)
 //
 // What was granted is kept by somebody else: the interfaces Attempts and

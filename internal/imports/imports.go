@@ -47,12 +47,14 @@ var mayImport = map[string][]string{
 	"dreams/store":     {"dreams/catalogue", "dreams/flow", "dreams/offers", "dreams/session", "internal/sqlite"},
 	"dreams/page":      {"dreams/offers", "views"},
 	"dreams/site":      append([]string{"dreams/catalogue", "dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "seed", "views"}, infrastructure...),
-	"dreams/server":    append([]string{"dreams/...", "seed", "views"}, infrastructure...),
+	"dreams/learn":     append([]string{"dreams/flow", "dreams/page", "dreams/session", "dreams/store", "internal/wiretap", "seed", "views"}, infrastructure...),
+	"dreams/server":    append([]string{"dreams/...", "internal/wiretap", "seed", "views"}, infrastructure...),
 
 	"internal/check":       {},
 	"internal/environment": {},
 	"internal/sqlite":      {},
 	"internal/imports":     {},
+	"internal/wiretap":     {},
 	"internal/backchannel": {"internal/environment"},
 	"internal/httpserver":  {"internal/environment"},
 	"internal/program":     {"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver"},
@@ -68,7 +70,7 @@ var mayKnow = map[string][]string{
 	// Handlers are thin: nothing behind them knows that Echo is there.
 	"github.com/labstack/echo": {
 		"authserver/endpoint", "authserver/server", "acme/api", "acme/site", "acme/server",
-		"dreams/site", "dreams/server", "internal/...",
+		"dreams/site", "dreams/learn", "dreams/server", "internal/...",
 	},
 	// SQL stands where the statements do.
 	"database/sql":              {"authserver/store", "acme/store", "dreams/store", "internal/sqlite", "internal/e2e/...", "internal/bench/..."},

@@ -34,20 +34,21 @@ type JWTBearer struct {
 // bearerAssertionLifetime is how long an assertion is good for.
 const bearerAssertionLifetime = time.Minute
 
-// Token asks for a token that speaks for the person with this sub.
-func (g *JWTBearer) Token(ctx context.Context, subject string, scopes []string) (Tokens, error) {
-	server, err := g.Server.discover(ctx)
-	if err != nil {
-		return Tokens{}, err
-	}
+// Assertion is a new one, about the person with this sub. It is good for one use.
+func (g *JWTBearer) Assertion(subject string) (string, error) {
 	id, err := Unguessable(g.Random)
 	if err != nil {
-		return Tokens{}, err
+		return "", err
 	}
-	assertion, err := g.Key.sign(jwt.Claims{
+	return g.Key.sign(jwt.Claims{
 		Issuer: g.Client, Subject: subject, Audience: jwt.Audience{g.Server.Issuer}, ID: id,
 		IssuedAt: jwt.NewNumericDate(g.Now()), Expiry: jwt.NewNumericDate(g.Now().Add(bearerAssertionLifetime)),
 	})
+}
+
+// Token hands an assertion in for a token that speaks for the person in it.
+func (g *JWTBearer) Token(ctx context.Context, assertion string, scopes []string) (Tokens, error) {
+	server, err := g.Server.discover(ctx)
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -160,7 +160,7 @@ func (c *Classroom) run(e echo.Context, v Visit) error {
 	}
 	run := &Run{Browser: browser, Person: v.Connection.Person, Form: form, lesson: l, room: c}
 	if v.Connection.ID != "" && !v.Connection.Ended() {
-		run.Connection = v.Connection.ID
+		run.Connection, run.Scope = v.Connection.ID, v.Connection.Scope
 	}
 	if c.Env.Wiretap {
 		run.Recording = &wiretap.Recording{}

@@ -18,6 +18,7 @@ type Run struct {
 	Browser    string             // the session that runs it
 	Person     int64              // who is connected to Dreams in it; 0: nobody
 	Connection string             // that person's connection; empty: none, or it has ended
+	Scope      []string           // what they granted with it
 	Form       url.Values         // what was posted
 	Recording  *wiretap.Recording // nil with WIRETAP=off; its methods may be called all the same
 	Memory     any                // what the lesson remembers until it goes on
@@ -74,7 +75,8 @@ func (r *Run) Authorize(ctx context.Context, request flow.AuthorizationRequest) 
 	if err != nil {
 		return err
 	}
-	r.Recording.Browser(wiretap.AuthorizationServer, http.MethodGet, to, http.StatusSeeOther, "", r.room.Now())
+	// What happens there is the person's and the server's: Dreams sees none of it.
+	r.Recording.Browser(wiretap.AuthorizationServer, http.MethodGet, to, 0, "", r.room.Now())
 	r.Redirect(to, u.Query().Get("state"))
 	return nil
 }
@@ -134,3 +136,34 @@ type acmeAway struct{ err error }
 
 func (a *acmeAway) Error() string { return "Acme's API cannot be reached: " + a.err.Error() }
 func (a *acmeAway) Unwrap() error { return a.err }
+
+// ask calls Acme, and shows the answer whatever it is.
+func (r *Run) ask(ctx context.Context, caption, path, token string) error {
+	r.Say(caption)
+	answer, err := r.room.Call(ctx, path, token)
+	if err == nil {
+		r.Answer("GET "+path, answer)
+	}
+	return err
+}
+
+// void shows that Acme takes a token no longer. It learns of a revocation within
+// two seconds, so we look until it has, and record only how it ends.
+func (c *Classroom) void(ctx context.Context, run *Run, token string) error {
+	const path = "/api/v1/me"
+	for range 25 {
+		answer, err := c.Call(wiretap.Without(ctx), path, token)
+		if err != nil {
+			return err
+		}
+		if answer.Status == http.StatusUnauthorized {
+			break
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return run.ask(ctx, "The access token, two seconds later at most", path, token)
+}

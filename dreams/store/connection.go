@@ -205,6 +205,11 @@ func (s *Store) ConnectionOf(ctx context.Context, person int64) (c Connection, f
 	return c, err == nil, err
 }
 
+// SubjectOf is the name by which the authorization server knows a person.
+func (s *Store) SubjectOf(ctx context.Context, person int64) (subject string, err error) {
+	return subject, s.db.QueryRow(ctx, `SELECT subject FROM people WHERE id = ?`, person).Scan(&subject)
+}
+
 // OffersOlderThan lists the connections that may be used without the person and
 // whose last offers were made before that time.
 func (s *Store) OffersOlderThan(ctx context.Context, before time.Time) ([]Connection, error) {

@@ -15,6 +15,7 @@ import (
 	"example.com/acme-dreams/dreams/catalogue"
 	"example.com/acme-dreams/dreams/flow"
 	"example.com/acme-dreams/dreams/learn"
+	"example.com/acme-dreams/dreams/night"
 	"example.com/acme-dreams/dreams/offers"
 	"example.com/acme-dreams/dreams/session"
 	"example.com/acme-dreams/dreams/site"
@@ -90,6 +91,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		Catalogue: flow.Client{ID: job.ID, Secret: job.Secret},
 	}).Open()
 	pages.Lessons = classroom.Returned
+	pages.Night = night.New(db, pages.LookAgain, c.Now, c.Log)
 	s := &Server{site: pages, store: db, catalogue: keeper, log: c.Log}
 	if c.Env.SMTPURL != "" {
 		s.smtp = &offers.SMTP{Address: string(c.Env.SMTPURL)}
@@ -149,7 +151,7 @@ func (s *Server) Work(ctx context.Context) {
 	group.Go(func() { s.catalogue.Work(ctx) })
 	group.Go(func() { s.every(ctx, time.Hour, "sweep", s.store.Sweep) })
 	group.Go(func() { s.every(ctx, time.Minute, "revoke", s.giveBack) })
-	group.Go(func() { s.every(ctx, 10*time.Minute, "make offers", s.site.MakeWhileTheySleep) })
+	group.Go(func() { s.site.Night.Work(ctx) })
 	if s.smtp != nil {
 		group.Go(func() { s.every(ctx, 5*time.Second, "deliver", s.deliver) })
 	}

@@ -15,6 +15,7 @@ import (
 
 	"example.com/acme-dreams/dreams/catalogue"
 	"example.com/acme-dreams/dreams/flow"
+	"example.com/acme-dreams/dreams/night"
 	"example.com/acme-dreams/dreams/session"
 	"example.com/acme-dreams/dreams/store"
 	"example.com/acme-dreams/internal/environment"
@@ -36,6 +37,8 @@ type Site struct {
 	Revocation *flow.Revocation
 	Catalogue  *catalogue.Keeper
 	Client     seed.Client // dreams-web: the reasons it gives at Acme are the ones it gives here
+
+	Night *night.Job
 
 	// Lessons takes the answer to an attempt that was no connection. denied is
 	// the error that the authorization server sent in place of a code, or nil.
@@ -64,6 +67,8 @@ func (s *Site) Routes() []Route {
 		{http.MethodPost, "/subscribe", s.page(s.subscribe), ""},
 		{http.MethodPost, "/disconnect", s.page(s.disconnect), "RFC 7009 §2.1"},
 		{http.MethodPost, "/logout", s.page(s.logout), ""},
+		{http.MethodGet, "/night", s.page(s.night), ""},
+		{http.MethodPost, "/night", s.page(s.beginNight), ""},
 		{http.MethodGet, "/learn/source/:file", s.page(s.source), ""},
 		{http.MethodGet, "/help", s.page(s.help), ""},
 		{http.MethodGet, "/static/*", echo.WrapHandler(views.Static()), ""},

@@ -210,26 +210,6 @@ func (s *Store) SubjectOf(ctx context.Context, person int64) (subject string, er
 	return subject, s.db.QueryRow(ctx, `SELECT subject FROM people WHERE id = ?`, person).Scan(&subject)
 }
 
-// OffersOlderThan lists the connections that may be used without the person and
-// whose last offers were made before that time.
-func (s *Store) OffersOlderThan(ctx context.Context, before time.Time) ([]Connection, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+connectionColumns+` JOIN offers o ON o.connection = c.id
-		WHERE c.refresh_token IS NOT NULL AND o.made_at < ? ORDER BY o.made_at LIMIT 100`, before.Unix())
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Connection
-	for rows.Next() {
-		c, err := scanConnection(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return all, rows.Err()
-}
-
 // Rename keeps a person's name as Acme told it just now.
 func (s *Store) Rename(ctx context.Context, person int64, name string) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {

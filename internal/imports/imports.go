@@ -46,7 +46,8 @@ var mayImport = map[string][]string{
 	"dreams/session":   {"dreams/flow"},
 	"dreams/store":     {"dreams/catalogue", "dreams/flow", "dreams/offers", "dreams/session", "internal/sqlite"},
 	"dreams/page":      {"dreams/offers", "views"},
-	"dreams/site":      append([]string{"dreams/catalogue", "dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "seed", "views"}, infrastructure...),
+	"dreams/night":     {"dreams/flow", "dreams/store"},
+	"dreams/site":      append([]string{"dreams/catalogue", "dreams/flow", "dreams/night", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "seed", "views"}, infrastructure...),
 	"dreams/learn":     append([]string{"dreams/flow", "dreams/page", "dreams/session", "dreams/store", "internal/wiretap", "seed", "views"}, infrastructure...),
 	"dreams/server":    append([]string{"dreams/...", "internal/wiretap", "seed", "views"}, infrastructure...),
 

@@ -400,7 +400,7 @@ func (g *AuthorizationCode) config(ctx context.Context) (*oauth2.Config, error) 
 	}
 	return &oauth2.Config{
 		ClientID: g.Client.ID, ClientSecret: g.Client.Secret,
-		Endpoint: server.endpoint(), RedirectURL: g.RedirectURI, Scopes: Scopes,
+		Endpoint: server.endpointFor(g.Client), RedirectURL: g.RedirectURI, Scopes: Scopes,
 	}, nil
 }
 

@@ -140,7 +140,7 @@ func (g *RefreshToken) Redeem(ctx context.Context, t Tokens) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	config := oauth2.Config{ClientID: g.Client.ID, ClientSecret: g.Client.Secret, Endpoint: server.endpoint()}
+	config := oauth2.Config{ClientID: g.Client.ID, ClientSecret: g.Client.Secret, Endpoint: server.endpointFor(g.Client)}
 	// An expired token makes x/oauth2 ask for a new one.
 	response, err := config.TokenSource(g.Server.context(ctx), &oauth2.Token{RefreshToken: t.RefreshToken}).Token()
 	if err != nil {

@@ -20,7 +20,7 @@ for name in ${1:+"$1"} chromium chromium-browser google-chrome google-chrome-sta
 done
 if [ -e /etc/debian_version ] && [ "$(id -u)" = 0 ]; then
 	echo "No browser on PATH: installing Debian's chromium." >&2
-	apt-get update -q >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium >&2
+	apt-get update -q >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium fonts-liberation >&2
 	command -v chromium
 	exit
 fi

@@ -31,6 +31,7 @@ type addressed struct {
 // error and MUST NOT automatically redirect the user-agent to the invalid
 // redirection URI."
 var clientChecks = []check.Check[addressed]{
+	check.New("authorization request is 16 KiB at most", "ours", requestNotTooLarge),
 	check.New("client_id and redirect_uri stand once", "RFC 6749 §3.1", clientAndRedirectURIOnce),
 	check.New("client that asks has not been disabled", "RFC 6749 §4.1.2.1", askingClientNotDisabled),
 	check.New("redirect_uri is registered, compared as a string", "RFC 9700 §2.1", redirectURIRegistered),
@@ -81,7 +82,7 @@ type pending struct {
 func (e *Endpoints) Authorize(c echo.Context) error {
 	sent, err := authorizationParameters(c)
 	if err != nil {
-		return e.stopped(c, stop{Refusal: err})
+		return err
 	}
 	return e.authorize(c, sent, "", e.Now())
 }
@@ -95,14 +96,11 @@ func (e *Endpoints) Resume(c echo.Context) error {
 	return e.authorize(c, p.Sent, p.Interaction, p.StartedAt)
 }
 
-func authorizationParameters(c echo.Context) (oauth.Parameters, *oauth.Error) {
-	if c.Request().Method != http.MethodPost {
-		return oauth.Parameters(c.QueryParams()), nil
+func authorizationParameters(c echo.Context) (oauth.Parameters, error) {
+	if c.Request().Method == http.MethodPost {
+		return readForm(c)
 	}
-	form, err := readForm(c)
-	var refusal *oauth.Error
-	errors.As(err, &refusal)
-	return form, refusal
+	return oauth.Parameters(c.QueryParams()), nil
 }
 
 // authorize takes a request as far as it goes: to a page that says what is
@@ -114,7 +112,7 @@ func (e *Endpoints) authorize(c echo.Context, sent oauth.Parameters, interaction
 
 	// 1. Who asks, and where would an answer go?
 	if err := e.checkClient(c, p); err != nil {
-		return e.stopped(c, stop{Refusal: err, Pending: p})
+		return e.stopAt(c, p, err)
 	}
 
 	// 2. Is what they ask in order? The answer waits for step 3.
@@ -150,18 +148,23 @@ func (e *Endpoints) authorize(c echo.Context, sent oauth.Parameters, interaction
 
 	// 5. Answer.
 	code := e.newCode(p, session, req.Scope)
+	why := store.Silent{Interaction: p.Interaction}
 	if !p.Client.FirstParty {
-		code.Grant.ConsentID, code.Grant.ExpiresAt = consent.ID, consent.ExpiresAt
+		why.Consent, code.Grant.ExpiresAt = consent, consent.ExpiresAt
 	}
 	if p.ResponseType == "token" {
-		err = e.Store.StoreGrant(background(c), code.Grant, grant.NewRefreshToken{})
+		err = e.Store.GrantSilently(background(c), code.Grant, why)
 	} else {
-		err = e.Store.IssueAuthorizationCode(background(c), code)
+		err = e.Store.IssueAuthorizationCode(background(c), code, why)
 	}
-	if errors.Is(err, store.ErrConsentEnded) {
+	switch {
+	case errors.Is(err, store.ErrAnswered):
+		return e.alreadyAnswered(c, p)
+	case errors.Is(err, store.ErrConsentEnded) && !req.Asks("none"):
 		return e.ask(c, p, "/consent")
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrConsentEnded):
+		return e.redirectError(c, p, oauth.Refuse(oauth.ConsentRequired, "the person has not agreed to all of this"))
+	case err != nil:
 		return err
 	}
 	return e.answer(c, p, session, code)
@@ -186,16 +189,14 @@ func (e *Endpoints) answer(c echo.Context, p pending, session store.Session, cod
 }
 
 // checkClient walks clientChecks. A client that we don't know has no list.
-func (e *Endpoints) checkClient(c echo.Context, p pending) *oauth.Error {
+func (e *Endpoints) checkClient(c echo.Context, p pending) error {
 	if p.ClientID == "" {
 		return oauth.Refuse(oauth.InvalidRequest, "client_id is missing")
 	}
 	if p.Client == nil {
 		return oauth.Refuse(oauth.InvalidRequest, "unknown client %q", limit(p.ClientID, 100))
 	}
-	var refusal *oauth.Error
-	errors.As(check.Run(c.Request().Context(), e.Checks, clientChecks, addressed{p.AuthorizationRequest, p.Client}), &refusal)
-	return refusal
+	return check.Run(c.Request().Context(), e.Checks, clientChecks, addressed{p.AuthorizationRequest, p.Client})
 }
 
 // judge walks requestChecks.
@@ -260,6 +261,23 @@ func (e *Endpoints) ask(c echo.Context, p pending, page string) error {
 		}
 	}
 	return c.Redirect(http.StatusSeeOther, page+"?interaction="+p.Interaction)
+}
+
+// maxRequest is the largest authorization request that we keep while its person
+// signs in. Strangers send them, and each is stored: a good one has a tenth.
+const maxRequest = 16 << 10
+
+func requestNotTooLarge(a addressed) error {
+	size := 0
+	for name, values := range a.Sent {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxRequest {
+		return oauth.Refuse(oauth.InvalidRequest, "the request has %d bytes; expected %d at most", size, maxRequest)
+	}
+	return nil
 }
 
 func clientAndRedirectURIOnce(a addressed) error {

@@ -43,6 +43,9 @@ func (e *Endpoints) authenticateClient(c echo.Context, form oauth.Parameters) (*
 	if err != nil {
 		return nil, err
 	}
+	if p.BodyID != "" {
+		c.Set(claimedClientKey, p.BodyID)
+	}
 	client := e.Store.Client(p.ClientID)
 	matches := client.SecretMatches(p.Secret) // takes as long where there is no such client
 	if client == nil {

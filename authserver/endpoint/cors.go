@@ -24,7 +24,8 @@ func (e *Endpoints) CrossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Preflight answers a browser's question before the call. Fetch §3.3.5.
+// Preflight answers a browser's question before the call: "CORS protocol" in the
+// Fetch standard.
 func (e *Endpoints) Preflight(c echo.Context) error {
 	h := c.Response().Header()
 	if h.Get("Access-Control-Allow-Origin") != "" {

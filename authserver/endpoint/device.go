@@ -59,14 +59,18 @@ func (e *Endpoints) Device(c echo.Context) error {
 	view := page.DeviceView{CSRF: e.csrf(c), UserCode: limit(form.Get("user_code"), 40)}
 	now := e.Now()
 	// RFC 8628 §5.1: the code is short, so wrong ones are counted, like passwords.
-	succeeded, wait := e.codes.attempt(e.browser(c), c.RealIP(), now)
-	if wait > 0 {
-		throttled := &throttledError{wait}
+	end, shut, err := e.codes.attempt(c.Request().Context(), e.browser(c), c.RealIP(), now)
+	if err != nil {
+		return err
+	}
+	if shut > 0 {
+		throttled := &throttledError{shut}
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(throttled.seconds()))
 		view.Wait = fmt.Sprintf("Too many codes that nobody waits for. Try again in %s.", throttled.words())
 		return render(c, http.StatusTooManyRequests, page.Device(e.frame(c, ""), view))
 	}
 	found, key, err := e.Store.DeviceByUserCode(c.Request().Context(), oauth.ReadUserCode(form.Get("user_code")), now)
+	end(errors.Is(err, store.ErrNotFound))
 	if errors.Is(err, store.ErrNotFound) {
 		e.record(c, "request refused", "", "", "/device: no device waits under that code")
 		view.Error = "No device waits under this code. Look again: eight letters, and it may have expired."
@@ -75,7 +79,6 @@ func (e *Endpoints) Device(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	succeeded()
 	id := e.opaque("")
 	err = e.Store.StartInteraction(background(c), id, store.Interaction{
 		Request: "client_id=" + found.ClientID, CreatedAt: now, ExpiresAt: earlier(now.Add(interactionTTL), found.ExpiresAt), Device: key,

@@ -6,13 +6,13 @@ package endpoint
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -44,6 +44,7 @@ type Endpoints struct {
 
 	throttle *throttle
 	codes    *throttle // wrong user codes, at /device
+	refusals *refusalLog
 	stopping chan struct{}
 }
 
@@ -52,7 +53,7 @@ type Persona struct{ Username, Password, Name string }
 
 // New completes the endpoints.
 func New(e Endpoints) *Endpoints {
-	e.throttle, e.codes, e.stopping = newThrottle(), newThrottle(), make(chan struct{})
+	e.throttle, e.codes, e.refusals, e.stopping = newThrottle(), newThrottle(), &refusalLog{}, make(chan struct{})
 	return &e
 }
 
@@ -84,28 +85,12 @@ func (e *Endpoints) issuer() string { return e.Env.AuthserverURL.String() }
 // opaque makes a value that nobody can guess.
 func (e *Endpoints) opaque(prefix string) string { return grant.Opaque(e.Random, prefix) }
 
-// record adds an entry to the security log.
-func (e *Endpoints) record(c echo.Context, kind, sub, clientID, detail string) {
-	e.recordFrom(c.RealIP(), kind, sub, clientID, detail)
-}
-
-func (e *Endpoints) recordFrom(address, kind, sub, clientID, detail string) {
-	e.Store.Record(store.Event{At: e.Now(), Kind: kind, Sub: sub, ClientID: clientID, Address: address, Detail: detail})
-}
-
-// refused records a refusal with the words that the client got.
-func (e *Endpoints) refused(c echo.Context, clientID string, err error) {
-	var refusal *oauth.Error
-	if errors.As(err, &refusal) {
-		e.record(c, "request refused", "", limit(clientID, 200), c.Path()+": "+limit(refusal.Error(), 500))
-	}
-}
-
+// limit cuts what a stranger sent, between two characters.
 func limit(s string, n int) string {
 	if len(s) > n {
-		return s[:n]
+		s = s[:n]
 	}
-	return s
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // readForm reads a request of a protocol endpoint by hand: Echo's binders would

@@ -33,7 +33,7 @@ func (e *Endpoints) Error(c echo.Context, err error) {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
 	}
 	if isProtocol(c.Request().URL.Path) {
-		e.refused(c, e.claimedClient(c), refusal)
+		e.refused(c, claimedClient(c), refusal)
 		if status == http.StatusUnauthorized || refusal.Code == oauth.InsufficientScope {
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate, authenticate(c, refusal))
 		}
@@ -41,7 +41,9 @@ func (e *Endpoints) Error(c echo.Context, err error) {
 	} else if c.Request().URL.Path == "/authorize" && status == http.StatusBadRequest {
 		err = e.stopped(c, stop{Refusal: refusal})
 	} else {
-		e.refused(c, "", refusal)
+		if status != http.StatusNotFound && status != http.StatusMethodNotAllowed { // a wrong address endangers nobody
+			e.refused(c, "", refusal)
+		}
 		err = render(c, status, views.ErrorPage(e.frame(c, ""), errorPage(status, refusal)))
 	}
 	if err != nil {
@@ -84,12 +86,6 @@ func isProtocol(path string) bool {
 // CrossOriginPath tells which paths other sites may post to: what no cookie
 // opens, and the authorization request itself (OIDC Core §3.1.2.1).
 func CrossOriginPath(path string) bool { return isProtocol(path) || path == "/authorize" }
-
-// claimedClient is who a refused request said it was, for the log.
-func (e *Endpoints) claimedClient(c echo.Context) string {
-	id, _, _ := c.Request().BasicAuth()
-	return id
-}
 
 // authenticate is the challenge of a 401 or 403: RFC 6750 §3 at userinfo,
 // RFC 6749 §5.2 elsewhere.

@@ -42,8 +42,11 @@ func (e *Endpoints) interaction(c echo.Context, id string) (pending, error) {
 	if waiting.Device != nil {
 		return e.deviceInteraction(c, p, waiting.Device)
 	}
-	if refusal := e.checkClient(c, p); refusal != nil {
-		return p, e.show(c, stop{Refusal: refusal, Pending: p})
+	if err := e.checkClient(c, p); err != nil {
+		if err := e.stopAt(c, p, err); err != nil {
+			return p, err
+		}
+		return p, errShown
 	}
 	return p, nil
 }
@@ -60,6 +63,16 @@ type stop struct {
 	Refusal *oauth.Error
 	Pending pending
 	Over    bool // the request was good; it is too late for it
+}
+
+// stopAt shows what is wrong with a request that may not be answered anywhere
+// else. What is no refusal is a fault of ours, and no reason to go on.
+func (e *Endpoints) stopAt(c echo.Context, p pending, err error) error {
+	var refusal *oauth.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	return e.stopped(c, stop{Refusal: refusal, Pending: p})
 }
 
 // stopped shows the page. RFC 6749 §4.1.2.1, status 400.

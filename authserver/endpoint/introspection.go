@@ -137,9 +137,9 @@ func introspectedNotEnded(i introspected) error {
 }
 
 // A resource server learns about the tokens that are meant for it, a client
-// about its own. RFC 7662 §4: "the authorization server [...] MUST determine
-// whether or not the token can be used at the protected resource making the
-// introspection call."
+// about its own. RFC 7662 §4: "If the token can be used only at certain resource
+// servers, the authorization server MUST determine whether or not the token can
+// be used at the resource server making the introspection call."
 func callerMayKnow(i introspected) error {
 	if i.ClientID == i.Caller.ID || (i.Caller.Resource != "" && slices.Contains(i.Audience, i.Caller.Resource)) {
 		return nil

@@ -26,6 +26,17 @@ func (e *Endpoints) LoginPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	// Where another site posted the request (OIDC Core §3.1.2.1), SameSite kept
+	// our cookie from it: who was signed in all along goes on.
+	if p.Interaction != "" {
+		session, err := e.session(c)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err == nil && p.Fresh(session.AuthTime, p.StartedAt, e.Now()) {
+			return c.Redirect(http.StatusSeeOther, "/authorize/resume?interaction="+p.Interaction)
+		}
+	}
 	return e.showLogin(c, http.StatusOK, p, page.LoginView{Username: limit(p.LoginHint, 100)})
 }
 
@@ -50,6 +61,13 @@ func (e *Endpoints) showLogin(c echo.Context, status int, p pending, view page.L
 			view.Notices = append(view.Notices, p.Client.Name+" asked that you sign in again.")
 		}
 	}
+	locked, err := e.Store.LockedOut(c.Request().Context(), e.browser(c))
+	if err != nil {
+		return err
+	}
+	if locked && view.Error == "" {
+		view.Notices = append(view.Notices, "You were signed out because your account has been locked. Ask whoever runs this server.")
+	}
 	for _, someone := range e.Personas {
 		view.Personas = append(view.Personas, page.Persona{
 			Username: someone.Username, Password: someone.Password, Name: someone.Name, Initials: strings.ToUpper(someone.Username[:1]),
@@ -61,9 +79,24 @@ func (e *Endpoints) showLogin(c echo.Context, status int, p pending, view page.L
 // allowRedirect lets the page's form end at the client: a browser applies
 // form-action to the redirect after the POST as well.
 func (e *Endpoints) allowRedirect(c echo.Context, p pending) {
-	if origin := oauth.Origin(p.RedirectURI); origin != "" {
-		httpserver.AllowFormAction(c, origin)
+	if source := formActionSource(p.RedirectURI); source != "" {
+		httpserver.AllowFormAction(c, source)
 	}
+}
+
+// formActionSource is a registered redirect URI as a Content-Security-Policy
+// can name it: by its origin; by its scheme alone where it has no origin
+// (com.example.app:/callback, RFC 8252 §7.1) or an IPv6 address for a host,
+// which CSP3 §2.3.1 has no way to write and browsers ignore.
+func formActionSource(uri string) string {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || u.Scheme == "":
+		return ""
+	case u.Host == "" || strings.HasPrefix(u.Host, "["):
+		return u.Scheme + ":"
+	}
+	return oauth.Origin(uri)
 }
 
 // Login takes a user name and a password.
@@ -134,16 +167,22 @@ func (e *Endpoints) authenticate(ctx context.Context, address, login, secret str
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return user, err
 	}
-	name := login
+	name := limit(login, 254) // no account has a longer one: RFC 5321 §4.5.3.1.3
 	if user.Sub != "" {
 		name = user.Sub // user name and e-mail address are one account
 	}
-	succeeded, wait := e.throttle.attempt(name, address, e.Now())
-	if wait > 0 {
-		e.recordFrom(address, "sign-in throttled", user.Sub, "", "")
-		return user, &throttledError{wait}
+	end, shut, err := e.throttle.attempt(ctx, name, address, e.Now())
+	if err != nil {
+		return user, err
+	}
+	if shut > 0 {
+		if e.refusals.take(address, e.Now()) {
+			e.recordFrom(address, "sign-in throttled", user.Sub, "", "")
+		}
+		return user, &throttledError{shut}
 	}
 	matches, err := e.Passwords.Matches(ctx, hash, secret)
+	end(err == nil && !matches) // where nothing was compared nothing was wrong
 	if err != nil {
 		return user, err
 	}
@@ -151,7 +190,6 @@ func (e *Endpoints) authenticate(ctx context.Context, address, login, secret str
 		e.recordFrom(address, "sign-in failed", user.Sub, "", "wrong user name or password")
 		return user, errWrongPassword
 	}
-	succeeded()
 	if user.Locked() {
 		e.recordFrom(address, "sign-in refused", user.Sub, "", "account locked")
 		return user, errAccountLocked

@@ -105,9 +105,11 @@ func (e *Endpoints) csrf(c echo.Context) string {
 
 // fromOurPage tells whether a form was sent from a page of ours. httpserver has
 // refused what says that it comes from another origin; this is for what says
-// nothing.
+// nothing. A browser that brought no cookie has seen no page of ours, and gets
+// none for its trouble.
 func (e *Endpoints) fromOurPage(c echo.Context, form oauth.Parameters) error {
-	if subtle.ConstantTimeCompare([]byte(form.Get("csrf")), []byte(e.csrf(c))) != 1 {
+	_, err := c.Cookie(e.sessionCookie())
+	if err != nil || subtle.ConstantTimeCompare([]byte(form.Get("csrf")), []byte(e.csrf(c))) != 1 {
 		return echo.NewHTTPError(http.StatusForbidden, "This form was not sent from our page, or your browser did not send our cookie with it. Go back, load the page again and repeat it.")
 	}
 	return nil

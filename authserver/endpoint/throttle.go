@@ -1,6 +1,8 @@
 package endpoint
 
 import (
+	"context"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -15,52 +17,105 @@ const (
 // throttle counts wrong passwords by user and by address. Nobody is locked out
 // for good, and nobody else is held up. RFC 6819 §5.1.4.2.3.
 type throttle struct {
-	mu       sync.Mutex
-	failures map[string][]time.Time // ascending
+	mu      sync.Mutex
+	doors   map[string]*door
+	changed chan struct{} // closed when an attempt ends
 }
 
-func newThrottle() *throttle { return &throttle{failures: map[string][]time.Time{}} }
+// door is what a user name or an address comes through.
+type door struct {
+	failures []time.Time // ascending
+	open     int         // attempts that have not ended
+}
 
-// attempt lets one password be tried. It counts as wrong until succeeded is
-// called: a hundred attempts at the same time are a hundred attempts. Where
-// the door is shut it returns how long.
-func (t *throttle) attempt(user, address string, now time.Time) (succeeded func(), wait time.Duration) {
+func newThrottle() *throttle {
+	return &throttle{doors: map[string]*door{}, changed: make(chan struct{})}
+}
+
+// attempt lets one password be tried; end must be told whether it was wrong.
+// Where too many were wrong it returns for how long the door stays shut.
+//
+// Only so many are tried at the same time as may be wrong: a hundred guesses at
+// once are a hundred guesses. The others wait, and are not refused: thirty
+// people in a classroom may sign in as alice at the same moment, all rightly.
+func (t *throttle) attempt(ctx context.Context, user, address string, now time.Time) (end func(wrong bool), shut time.Duration, err error) {
+	allowed := map[string]int{"user " + user: failuresPerUser, "address " + network(address): failuresPerAddress}
+	for {
+		t.mu.Lock()
+		shut, room := t.judge(allowed, now)
+		if shut == 0 && room {
+			for key := range allowed {
+				t.door(key).open++
+			}
+		}
+		changed := t.changed
+		t.mu.Unlock()
+		if shut > 0 {
+			return nil, shut, nil
+		}
+		if room {
+			return func(wrong bool) { t.end(allowed, wrong, now) }, 0, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		}
+	}
+}
+
+// judge tells for how long doors are shut, and otherwise whether there is room
+// for one more attempt.
+func (t *throttle) judge(allowed map[string]int, now time.Time) (shut time.Duration, room bool) {
+	room = true
+	for key, n := range allowed {
+		d := t.door(key)
+		d.failures = since(d.failures, now.Add(-failureWindow))
+		if len(d.failures) >= n {
+			shut = max(shut, d.failures[len(d.failures)-n].Add(failureWindow).Sub(now))
+		}
+		room = room && len(d.failures)+d.open < n
+	}
+	return shut, room
+}
+
+func (t *throttle) end(doors map[string]int, wrong bool, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	keys := map[string]int{"user " + user: failuresPerUser, "address " + address: failuresPerAddress}
-	for key, allowed := range keys {
-		recent := since(t.failures[key], now.Add(-failureWindow))
-		t.failures[key] = recent
-		if len(recent) >= allowed {
-			wait = max(wait, recent[len(recent)-allowed].Add(failureWindow).Sub(now))
+	for key := range doors {
+		d := t.door(key)
+		d.open--
+		if wrong {
+			d.failures = append(d.failures, now)
+		}
+		if d.open == 0 && len(d.failures) == 0 {
+			delete(t.doors, key)
 		}
 	}
-	if wait > 0 {
-		return nil, wait
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+func (t *throttle) door(key string) *door {
+	if t.doors[key] == nil {
+		t.doors[key] = &door{}
 	}
-	for key := range keys {
-		t.failures[key] = append(t.failures[key], now)
-	}
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		for key := range keys {
-			t.failures[key] = without(t.failures[key], now)
-		}
-	}, 0
+	return t.doors[key]
 }
 
 // purge forgets what no longer counts.
 func (t *throttle) purge(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for key, times := range t.failures {
-		if recent := since(times, now.Add(-failureWindow)); len(recent) == 0 {
-			delete(t.failures, key)
+	for key, d := range t.doors {
+		d.failures = since(d.failures, now.Add(-failureWindow))
+		if d.open == 0 && len(d.failures) == 0 {
+			delete(t.doors, key)
 		}
 	}
 }
 
+// since drops what was not after start.
 func since(times []time.Time, start time.Time) []time.Time {
 	for len(times) > 0 && !times[0].After(start) {
 		times = times[1:]
@@ -68,12 +123,16 @@ func since(times []time.Time, start time.Time) []time.Time {
 	return times
 }
 
-// without drops one entry of a moment.
-func without(times []time.Time, moment time.Time) []time.Time {
-	for i, t := range times {
-		if t.Equal(moment) {
-			return append(append([]time.Time(nil), times[:i]...), times[i+1:]...)
-		}
+// network is what one customer has to come from: an IPv4 address, or a /64 of
+// IPv6, in which everybody gives themselves addresses (RFC 4291 §2.5.4, RFC 8981).
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
 	}
-	return times
+	prefix, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
 }

@@ -156,10 +156,10 @@ func redirectURISame(r redemption) error {
 }
 
 // RFC 9700 §4.8.2 tells of the downgrade: an attacker who strips the challenge
-// from the authorization request makes the verifier meaningless. "Authorization
-// servers MUST mitigate this attack [by ensuring] that a token request
-// containing a code_verifier parameter is accepted only if a code_challenge
-// parameter was present in the authorization request".
+// from the authorization request makes the verifier meaningless. RFC 9700
+// §2.1.1: "Authorization servers MUST mitigate PKCE downgrade attacks by
+// ensuring that a token request containing a code_verifier parameter is accepted
+// only if a code_challenge parameter was present in the authorization request".
 func verifierGoesWithChallenge(r redemption) error {
 	switch {
 	case r.Code.CodeChallenge == "" && r.Request.CodeVerifier != "":

@@ -37,7 +37,8 @@ type Issue struct {
 	IssuedTokenType string // told after a token exchange (RFC 8693 §2.2.1)
 }
 
-// Clock and dice of a grant; fields, so that tests are exact.
+// Environment is the clock and the dice of a grant: fields, so that tests are
+// exact.
 type Environment struct {
 	Now    func() time.Time
 	Random io.Reader

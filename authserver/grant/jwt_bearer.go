@@ -128,10 +128,9 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 		return Issue{}, err
 	}
 	granted := oauth.Grant{
-		ID: g.Opaque("g_"), ClientID: client.ID, Sub: user.Sub, ConsentID: consent.ID, Scope: scope,
-		AuthTime: now, CreatedAt: now, ExpiresAt: consent.ExpiresAt,
+		ID: g.Opaque("g_"), ClientID: client.ID, Sub: user.Sub, Scope: scope, AuthTime: now, CreatedAt: now,
 	}
-	if err := g.Grants.StoreGrant(ctx, granted, NewRefreshToken{}); err != nil {
+	if err := g.Grants.StoreGrant(ctx, granted, consent, NewRefreshToken{}); err != nil {
 		return Issue{}, err
 	}
 	// RFC 7521 §4.1: refresh tokens "are not typically issued" here; we issue none:

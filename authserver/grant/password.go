@@ -36,9 +36,10 @@ type AuthenticatePerson interface {
 }
 
 // StoreGrant stores a grant for which no code or consent page was needed, with
-// its refresh token, where there is one; on disk before the call returns.
+// its refresh token, where there is one; on disk before the call returns. The
+// consent that it rests on, where there is one, must still be what was read.
 type StoreGrant interface {
-	StoreGrant(ctx context.Context, grant oauth.Grant, refresh NewRefreshToken) error
+	StoreGrant(ctx context.Context, grant oauth.Grant, consent *oauth.Consent, refresh NewRefreshToken) error
 }
 
 // passwordRequest is what is known before anybody's password is looked at.
@@ -71,7 +72,7 @@ func (g Password) Authorize(ctx context.Context, client *oauth.Client, req oauth
 	if req.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
 		refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), granted)
 	}
-	if err := g.Grants.StoreGrant(ctx, granted, refresh); err != nil {
+	if err := g.Grants.StoreGrant(ctx, granted, nil, refresh); err != nil {
 		return Issue{}, err
 	}
 	return Issue{Client: client, User: &user, Scope: req.Scope, RefreshToken: refresh.Token, GrantID: granted.ID, AuthTime: now}, nil

@@ -89,9 +89,10 @@ func (g RefreshToken) Authorize(ctx context.Context, client *oauth.Client, req o
 	return issue, err
 }
 
-// RFC 6749 §6: "validate the refresh token" and, §10.4, "The authorization
-// server MUST maintain the binding between a refresh token and the client to
-// whom it was issued."
+// RFC 6749 §6: "ensure that the refresh token was issued to the authenticated
+// client". §10.4, for public clients too: "The authorization server MUST
+// maintain the binding between a refresh token and the client to whom it was
+// issued."
 func refreshTokenBelongsToClient(r refresh) error {
 	if r.Token.Grant.ClientID != r.Client.ID {
 		return oauth.Refuse(oauth.InvalidGrant, "the refresh token was issued to another client")

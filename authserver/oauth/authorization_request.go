@@ -61,7 +61,7 @@ func (r AuthorizationRequest) Fresh(authTime, started, now time.Time) bool {
 	if maxAge, err := strconv.Atoi(r.MaxAge); r.MaxAge != "" && err == nil {
 		// A login that this request itself asked for is fresh however long the
 		// person then thinks about the consent page.
-		return !authTime.Before(started) || now.Sub(authTime) <= time.Duration(maxAge)*time.Second
+		return !authTime.Before(started) || now.Sub(authTime).Seconds() <= float64(maxAge)
 	}
 	return true
 }

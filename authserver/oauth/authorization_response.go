@@ -18,9 +18,10 @@ type AuthorizationResponse struct {
 
 // Location is the registered redirect URI with the answer behind it.
 //
-// RFC 6749 §3.1.2: "The endpoint URI MAY include an "application/
-// x-www-form-urlencoded" formatted query component, which MUST be retained when
-// adding additional query parameters." So we append and re-encode nothing.
+// RFC 6749 §3.1.2: "The endpoint URI MAY include an
+// "application/x-www-form-urlencoded" formatted (per Appendix B) query component
+// ([RFC3986] Section 3.4), which MUST be retained when adding additional query
+// parameters." So we append and re-encode nothing.
 func (r AuthorizationResponse) Location(redirectURI string, inFragment bool) string {
 	var answer strings.Builder
 	add := func(name, value string) {

@@ -174,6 +174,8 @@ func TestFresh(t *testing.T) {
 		"prompt=login, since":         {AuthorizationRequest{Prompt: []string{"login"}}, after, after, true},
 		"max_age not reached":         {AuthorizationRequest{MaxAge: "3600"}, before, started, true},
 		"max_age exceeded":            {AuthorizationRequest{MaxAge: "3599"}, before, started, false},
+		"max_age of 300 years":        {AuthorizationRequest{MaxAge: "10000000000"}, before, started, true},
+		"max_age=1, 1.5 seconds ago":  {AuthorizationRequest{MaxAge: "1"}, started.Add(-1500 * time.Millisecond), started, false},
 		"max_age=0, older":            {AuthorizationRequest{MaxAge: "0"}, before, started, false},
 		"max_age=0, since, and slow":  {AuthorizationRequest{MaxAge: "0"}, after, after.Add(time.Minute), true},
 		"prompt=login with max_age=1": {AuthorizationRequest{Prompt: []string{"login"}, MaxAge: "1"}, after, after, true},

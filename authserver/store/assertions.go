@@ -37,10 +37,10 @@ func (s *Store) PersonWithConsent(ctx context.Context, sub, clientID string) (oa
 }
 
 // StoreGrant implements grant.StoreGrant. ErrConsentEnded where the consent that
-// it rests on has ended in the meantime, or the account was locked.
-func (s *Store) StoreGrant(ctx context.Context, g oauth.Grant, refresh grant.NewRefreshToken) error {
+// it rests on is no longer what was read, or the account was locked.
+func (s *Store) StoreGrant(ctx context.Context, g oauth.Grant, consent *oauth.Consent, refresh grant.NewRefreshToken) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		if err := consentHolds(ctx, tx, g); err != nil {
+		if err := (Silent{Consent: consent}).holds(ctx, tx, &g); err != nil {
 			return err
 		}
 		if err := insertGrant(ctx, tx, g); err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrConsentEnded tells that the consent which a code was to rest on has ended
-// in the meantime, or the account was locked.
+// or changed in the meantime, or the account was locked.
 var ErrConsentEnded = errors.New("store: the consent has ended")
 
 // NewAuthorizationCode is a code to store, as its hash, with its grant.
@@ -24,30 +24,59 @@ type NewAuthorizationCode struct {
 	ExpiresAt     time.Time
 }
 
+// Silent is why nobody is asked before a code is issued.
+type Silent struct {
+	Consent     *oauth.Consent // as it was read; nil: the client is our own
+	Interaction string         // the request that this answers; empty: it never had to wait
+}
+
 // IssueAuthorizationCode stores a code and its grant where nobody needs to be
-// asked: the consent that it rests on must still hold. ErrConsentEnded.
-func (s *Store) IssueAuthorizationCode(ctx context.Context, code NewAuthorizationCode) error {
+// asked. The consent must still be what was read (ErrConsentEnded): the person
+// may be taking a permission back at this moment. A request that waited is
+// answered by it, once (ErrAnswered).
+func (s *Store) IssueAuthorizationCode(ctx context.Context, code NewAuthorizationCode, why Silent) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		if err := consentHolds(ctx, tx, code.Grant); err != nil {
+		if err := why.holds(ctx, tx, &code.Grant); err != nil {
 			return err
 		}
 		return insertCode(ctx, tx, code)
 	})
 }
 
-// consentHolds makes sure that nothing is granted on a consent that has ended,
-// or for an account that is locked.
-func consentHolds(ctx context.Context, tx *sqlite.Tx, g oauth.Grant) error {
+// GrantSilently stores the grant of a token that leaves at once (RFC 6749 §4.2),
+// under the same conditions.
+func (s *Store) GrantSilently(ctx context.Context, g oauth.Grant, why Silent) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		if err := why.holds(ctx, tx, &g); err != nil {
+			return err
+		}
+		if err := insertGrant(ctx, tx, g); err != nil {
+			return err
+		}
+		return s.issued(ctx, tx, g.ID, grant.NewRefreshToken{}, g.CreatedAt)
+	})
+}
+
+// holds makes sure that nothing is granted on a consent that is no longer what
+// was read, or for an account that is locked, and ties the grant to the consent.
+func (why Silent) holds(ctx context.Context, tx *sqlite.Tx, g *oauth.Grant) error {
+	var changed int64
+	if why.Consent != nil {
+		g.ConsentID, g.ExpiresAt, changed = why.Consent.ID, why.Consent.ExpiresAt, ms(why.Consent.ChangedAt)
+	}
 	var holds bool
-	err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL))
-		FROM users u WHERE u.sub = ?2`, orNull(g.ConsentID), g.Sub).Scan(&holds)
+	err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL AND changed_at = ?3))
+		FROM users u WHERE u.sub = ?2`, orNull(g.ConsentID), g.Sub, changed).Scan(&holds)
 	if err != nil {
 		return notFound(err)
 	}
 	if !holds {
 		return ErrConsentEnded
 	}
-	return nil
+	if why.Interaction == "" {
+		return nil
+	}
+	return answer(ctx, tx, why.Interaction, g.CreatedAt)
 }
 
 func insertGrant(ctx context.Context, tx *sqlite.Tx, g oauth.Grant) error {
@@ -100,7 +129,10 @@ func (s *Store) RedeemAuthorizationCode(ctx context.Context, code string, now ti
 		}
 		return s.issued(ctx, tx, found.Grant.ID, refresh, now)
 	})
-	return errors.Join(err, refusal)
+	if err != nil {
+		return err // nothing is on disk, whatever was decided
+	}
+	return refusal
 }
 
 // grantColumns selects a grant g and its user u.

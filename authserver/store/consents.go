@@ -28,6 +28,11 @@ func (s *Store) Consent(ctx context.Context, sub, clientID string) (*oauth.Conse
 	return currentConsent(ctx, s.db, sub, clientID)
 }
 
+// reader is a transaction or the reader pool.
+type reader interface {
+	QueryRow(ctx context.Context, query string, args ...any) sqlite.Row
+}
+
 func currentConsent(ctx context.Context, from reader, sub, clientID string) (*oauth.Consent, error) {
 	row := from.QueryRow(ctx, "SELECT "+consentColumns+" FROM consents c WHERE c.sub = ? AND c.client_id = ? AND c.ended_at IS NULL", sub, clientID)
 	c, err := scanConsent(row.Scan)

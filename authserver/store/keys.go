@@ -16,7 +16,7 @@ type SigningKey struct {
 
 // SigningKeys returns the keys, oldest first.
 func (s *Store) SigningKeys(ctx context.Context) ([]SigningKey, error) {
-	rows, err := s.db.Query(ctx, "SELECT kid, algorithm, private_key, created_at FROM signing_keys ORDER BY created_at, kid")
+	rows, err := s.db.Query(ctx, "SELECT kid, algorithm, private_key, created_at FROM signing_keys ORDER BY created_at, algorithm, kid")
 	if err != nil {
 		return nil, err
 	}

@@ -39,19 +39,17 @@ func (s *Store) RotateRefreshToken(ctx context.Context, token string, now time.T
 		}
 		return s.issued(ctx, tx, found.Grant.ID, next, now)
 	})
-	return errors.Join(err, refusal)
+	if err != nil {
+		return err // nothing is on disk, whatever was decided
+	}
+	return refusal
 }
 
-// reader is a transaction or the reader pool.
-type reader interface {
-	QueryRow(ctx context.Context, query string, args ...any) sqlite.Row
-}
-
-func refreshTokenByHash(ctx context.Context, from reader, hash []byte) (*oauth.RefreshToken, error) {
+func refreshTokenByHash(ctx context.Context, tx *sqlite.Tx, hash []byte) (*oauth.RefreshToken, error) {
 	var row grantRow
 	var t oauth.RefreshToken
 	var expires, idle, spent sql.NullInt64
-	err := from.QueryRow(ctx, "SELECT r.expires_at, r.idle_expires_at, r.spent_at, "+grantColumns+`
+	err := tx.QueryRow(ctx, "SELECT r.expires_at, r.idle_expires_at, r.spent_at, "+grantColumns+`
 		FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id JOIN users u ON u.sub = g.sub WHERE r.hash = ?`, hash).
 		Scan(append([]any{&expires, &idle, &spent}, row.into()...)...)
 	if err != nil {
@@ -63,8 +61,18 @@ func refreshTokenByHash(ctx context.Context, from reader, hash []byte) (*oauth.R
 }
 
 // RefreshToken looks a token up without using it: for introspection and
-// revocation. ErrNotFound.
+// revocation, which ask for nothing about the person but the sub. ErrNotFound.
 func (s *Store) RefreshToken(ctx context.Context, token string) (*oauth.RefreshToken, error) {
-	found, err := refreshTokenByHash(ctx, s.db, hash(token))
-	return found, notFound(err)
+	var t oauth.RefreshToken
+	var scope string
+	var expires, idle, spent, ends, revoked sql.NullInt64
+	err := s.db.QueryRow(ctx, `SELECT r.expires_at, r.idle_expires_at, r.spent_at, g.id, g.client_id, g.sub, g.scope, g.expires_at, g.revoked_at
+		FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id WHERE r.hash = ?`, hash(token)).
+		Scan(&expires, &idle, &spent, &t.Grant.ID, &t.Grant.ClientID, &t.Grant.Sub, &scope, &ends, &revoked)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	t.ExpiresAt, t.IdleExpiresAt, t.Spent = at(expires), at(idle), spent.Valid
+	t.Grant.Scope, t.Grant.ExpiresAt, t.Grant.RevokedAt = oauth.ParseScope(scope), at(ends), at(revoked)
+	return &t, nil
 }

@@ -76,7 +76,11 @@ func (s *Store) RevocationsAfter(ctx context.Context, cursor int64, limit int) (
 		newest, bell := s.revoked.cursor, s.revoked.bell
 		s.revoked.mu.RUnlock()
 		if newest > cursor {
-			return s.readRevocations(context.WithoutCancel(ctx), "WHERE cursor > ? ORDER BY cursor LIMIT ?", cursor, limit)
+			found, err := s.readRevocations(context.WithoutCancel(ctx), "WHERE cursor > ? ORDER BY cursor LIMIT ?", cursor, limit)
+			if len(found) > 0 || err != nil {
+				return found, err
+			}
+			cursor = newest // what was there has expired: not news, or readers would ask without end
 		}
 		select {
 		case <-bell:
@@ -191,8 +195,12 @@ func (r *revocations) insert(ctx context.Context, tx *sqlite.Tx, entry Revocatio
 }
 
 // RevokeAccessToken ends one access token before it expires by itself, and
-// those that it was exchanged for.
+// those that it was exchanged for. A token that has ended already adds nothing
+// to the feed, however often it is sent.
 func (s *Store) RevokeAccessToken(ctx context.Context, jti string, expires, now time.Time) error {
+	if s.Revoked(jti, "") || !now.Before(expires) {
+		return nil
+	}
 	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
 		ids, err := family(ctx, tx, jti)
 		if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"example.com/acme-dreams/authserver/oauth"
@@ -40,6 +41,17 @@ func (s *Store) SessionByCookie(ctx context.Context, cookie string, now time.Tim
 		Scan(append(scanUser(&session.User, &locked), &authTime, &expires)...)
 	session.AuthTime, session.ExpiresAt = at(authTime), at(expires)
 	return session, notFound(err)
+}
+
+// LockedOut tells whether a cookie was the session of somebody whose account
+// has been locked since.
+func (s *Store) LockedOut(ctx context.Context, cookie string) (bool, error) {
+	var locked bool
+	err := s.db.QueryRow(ctx, "SELECT u.locked_at IS NOT NULL FROM sessions s JOIN users u ON u.sub = s.sub WHERE s.hash = ?", hash(cookie)).Scan(&locked)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return locked, err
 }
 
 // EndSession forgets a session.

@@ -88,7 +88,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		for _, statement := range []string{
 			"DELETE FROM interactions WHERE expires_at < ?1",
-			"DELETE FROM sessions WHERE expires_at < ?1",
+			"DELETE FROM sessions WHERE expires_at < ?1 AND sub NOT IN (SELECT sub FROM users WHERE locked_at IS NOT NULL)",
 			"DELETE FROM revocations WHERE expires_at < ?1",
 			"DELETE FROM authorization_codes WHERE expires_at < ?1 - 86400000",
 			"DELETE FROM refresh_tokens WHERE expires_at < ?1 - 86400000",

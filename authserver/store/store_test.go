@@ -76,7 +76,7 @@ func rotate(s *Store, ctx context.Context, value, next, client string) error {
 // revoke what came of it.
 func TestACodeIsSpentOnce(t *testing.T) {
 	s := filled(t)
-	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g")); err != nil {
+	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g"), Silent{}); err != nil {
 		t.Fatal(err)
 	}
 	var won atomic.Int32
@@ -106,7 +106,7 @@ func TestACodeIsSpentOnce(t *testing.T) {
 // A refusal spends the code all the same.
 func TestARefusedRedemptionSpendsTheCode(t *testing.T) {
 	s := filled(t)
-	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g")); err != nil {
+	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g"), Silent{}); err != nil {
 		t.Fatal(err)
 	}
 	err := s.RedeemAuthorizationCode(t.Context(), "c", start, func(*oauth.AuthorizationCode, bool) (grant.NewRefreshToken, error) {
@@ -123,7 +123,7 @@ func TestARefusedRedemptionSpendsTheCode(t *testing.T) {
 // RFC 9700 §4.14.2: one of many callers rotates, and the family ends.
 func TestARefreshTokenIsRotatedOnce(t *testing.T) {
 	s := filled(t)
-	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g")); err != nil {
+	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g"), Silent{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := redeem(s, t.Context(), "c", "r0"); err != nil {
@@ -147,7 +147,7 @@ func TestARefreshTokenIsRotatedOnce(t *testing.T) {
 // A client that presents somebody else's spent token must not end their grant.
 func TestAStrangersReplayRevokesNothing(t *testing.T) {
 	s := filled(t)
-	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g")); err != nil {
+	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g"), Silent{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := redeem(s, t.Context(), "c", "r0"); err != nil {
@@ -310,9 +310,7 @@ func TestEndConsent(t *testing.T) {
 	if !s.Revoked("", "g") {
 		t.Error("the grant lives on")
 	}
-	silent := code("c2", "g2")
-	silent.Grant.ConsentID = consent.ID
-	if err := s.IssueAuthorizationCode(t.Context(), silent); !errors.Is(err, ErrConsentEnded) {
+	if err := s.IssueAuthorizationCode(t.Context(), code("c2", "g2"), Silent{Consent: consent}); !errors.Is(err, ErrConsentEnded) {
 		t.Errorf("a code rests on an ended consent: %v", err)
 	}
 	if err := s.EndConsent(t.Context(), "u_1", "web", "removed", start); !errors.Is(err, ErrNotFound) {
@@ -342,7 +340,7 @@ func TestAShorterConsentShortensItsGrants(t *testing.T) {
 // Locking an account ends its sessions and grants, and no code comes of it.
 func TestLockUser(t *testing.T) {
 	s := filled(t)
-	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g")); err != nil {
+	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g"), Silent{}); err != nil {
 		t.Fatal(err)
 	}
 	session := Session{User: oauth.User{Sub: "u_1"}, AuthTime: start, ExpiresAt: start.Add(time.Hour)}
@@ -358,7 +356,7 @@ func TestLockUser(t *testing.T) {
 	if !s.Revoked("", "g") {
 		t.Error("the grant lives on")
 	}
-	if err := s.IssueAuthorizationCode(t.Context(), code("c2", "g2")); !errors.Is(err, ErrConsentEnded) {
+	if err := s.IssueAuthorizationCode(t.Context(), code("c2", "g2"), Silent{}); !errors.Is(err, ErrConsentEnded) {
 		t.Errorf("a code for a locked account: %v", err)
 	}
 	if err := s.UnlockUser(t.Context(), "u_1"); err != nil {

@@ -68,7 +68,8 @@ func (s *Store) LockUser(ctx context.Context, sub string, now time.Time) error {
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, ErrNotFound)
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM sessions WHERE sub = ?", sub); err != nil {
+		// They stay to tell the person why, see LockedOut; unlocking revives none.
+		if _, err := tx.Exec(ctx, "UPDATE sessions SET expires_at = min(expires_at, ?) WHERE sub = ?", ms(now), sub); err != nil {
 			return err
 		}
 		return r.revokeGrants(ctx, tx, "SELECT id FROM grants WHERE sub = ? AND revoked_at IS NULL", sub, "account locked", now)

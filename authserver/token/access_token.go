@@ -71,6 +71,9 @@ func (k *Keys) SignAccessToken(t AccessToken) (string, error) {
 // ours: another type, another key, a broken signature, no JWT at all.
 var ErrNotOurs = errors.New("token: not an access token that this server signed")
 
+// parser leaves the judgement on claims to the checks.
+var parser = jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+
 // ReadAccessToken reads an access token that this server signed. It does not
 // judge the claims: expired and revoked tokens are read too.
 func (k *Keys) ReadAccessToken(compact string) (AccessToken, error) {
@@ -78,8 +81,10 @@ func (k *Keys) ReadAccessToken(compact string) (AccessToken, error) {
 	if strings.ContainsAny(compact, "\r\n") {
 		return AccessToken{}, ErrNotOurs
 	}
+	if strings.Count(compact, ".") != 2 { // RFC 7515 §3.1; a refresh token has none
+		return AccessToken{}, ErrNotOurs
+	}
 	var claims accessTokenClaims
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
 	_, err := parser.ParseWithClaims(compact, &claims, func(t *jwt.Token) (any, error) {
 		id, _ := t.Header["kid"].(string)
 		key, ok := k.byID[id]

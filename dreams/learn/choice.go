@@ -23,7 +23,7 @@ var choices = []page.Choice{
 
 // never is what those questions lead nobody to.
 var never = []views.Link{
-	{Label: "authorization code without PKCE", Href: "/learn/authorization-code"},
-	{Label: "implicit", Href: "/learn/implicit"},
-	{Label: "password", Href: "/learn/password"},
+	{Label: "Authorization code without PKCE", Href: "/learn/authorization-code"},
+	{Label: "Implicit", Href: "/learn/implicit"},
+	{Label: "Password", Href: "/learn/password"},
 }

@@ -67,26 +67,30 @@ func (c *Classroom) batch(ctx context.Context, run *Run, subject string, agreed 
 	if err := c.ownToken(ctx, run); err != nil {
 		return err
 	}
-	scope, path := "preferences:read", "/api/v1/me/preferences"
-	if !slices.Contains(agreed, scope) {
-		run.Note("You did not share your preferences, so the batch system asks for the catalogue in your name.")
-		scope, path = "packages:read", "/api/v1/packages?limit=2"
+	if slices.Contains(agreed, "preferences:read") {
+		if err := c.forPerson(ctx, run, subject); err != nil {
+			return err
+		}
+	} else {
+		run.Note("You did not share your preferences, and the batch system may ask for nothing else of yours. So there is nothing that it could sign for.")
 	}
+	return c.somebodyElse(ctx, run)
+}
+
+// forPerson signs for somebody who agreed to it.
+func (c *Classroom) forPerson(ctx context.Context, run *Run, subject string) error {
 	assertion, err := c.Bearer.Assertion(subject)
 	if err != nil {
 		return err
 	}
 	run.Decode("The assertion that Dreams signed", assertion)
 	run.Say("The batch system hands in what it signed for you")
-	granted, err := c.Bearer.Token(ctx, assertion, []string{scope})
+	granted, err := c.Bearer.Token(ctx, assertion, []string{"preferences:read"})
 	if err != nil {
 		return err
 	}
 	run.Decode("The access token that came of it", granted.AccessToken)
-	if err := run.ask(ctx, "With it, the batch system reads", path, granted.AccessToken); err != nil {
-		return err
-	}
-	return c.somebodyElse(ctx, run)
+	return run.ask(ctx, "With it, the batch system reads what you like", "/api/v1/me/preferences", granted.AccessToken)
 }
 
 // ownToken is the same key as client authentication: private_key_jwt.

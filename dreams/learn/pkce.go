@@ -10,7 +10,7 @@ import (
 
 // What the lessons ask a person for: less than the product does, and within it,
 // so that who has connected is not asked again.
-var lessonScopes = []string{"openid", "profile", "preferences:read", "packages:read"}
+var lessonScopes = []string{"openid", "profile", "preferences:read"}
 
 func (c *Classroom) pkce() Lesson {
 	return Lesson{

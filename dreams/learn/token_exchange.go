@@ -52,12 +52,8 @@ func (c *Classroom) returnTokenExchange(ctx context.Context, run *Run, attempt f
 	run.Decode("The wide token, which Dreams keeps", connected.AccessToken)
 	scope, path := "preferences:read", "/api/v1/me/preferences"
 	if !slices.Contains(connected.Scope, scope) {
-		run.Note("You did not share your preferences, so analytics gets a token for the catalogue.")
-		scope, path = "packages:read", "/api/v1/packages?limit=2"
-	}
-	if !slices.Contains(connected.Scope, scope) {
-		run.Note("You shared neither: there is nothing to pass on. Run it again and allow one of them.")
-		return nil
+		run.Note("You did not share your preferences. So there is little to leave out, and analytics gets what you did share: your profile.")
+		scope, path = "profile", "/api/v1/me"
 	}
 	run.Say("Dreams asks for a token with " + scope + " alone")
 	narrow, err := c.Exchange.Exchange(ctx, connected.AccessToken, []string{scope})
@@ -68,7 +64,7 @@ func (c *Classroom) returnTokenExchange(ctx context.Context, run *Run, attempt f
 	if err := run.ask(ctx, "Analytics reads what it needs", path, narrow.AccessToken); err != nil {
 		return err
 	}
-	if err := run.ask(ctx, "Analytics is curious whose it is", "/api/v1/me", narrow.AccessToken); err != nil {
+	if err := run.ask(ctx, "Analytics is curious about your blog", "/api/v1/me/posts", narrow.AccessToken); err != nil {
 		return err
 	}
 	run.Say("And for more than was granted")

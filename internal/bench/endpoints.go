@@ -10,7 +10,8 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,54 +31,55 @@ const (
 // endpoint is a line of the table.
 type endpoint struct {
 	name    string
-	goal    float64 // of the ceiling; 0: for information
+	goal    float64 // what part of the ceiling; 0: for information
 	ours    side
 	ceiling side
 }
 
-type makeClient = func(c *connection, number int) (operation, error)
+// makeClient makes what a connection does.
+type makeClient = func(c *connection) (operation, error)
 
-// endpoints is what is measured. tokens is made before, where many are needed.
+// endpoints is what is measured.
 func endpoints(s site) []endpoint {
-	auth, api, ceiling := s.addresses["authserver"], s.addresses["acme"], s.addresses["ceiling"]
+	auth, api, ceiling := s.processes["authserver"], s.processes["acme"], s.processes["ceiling"]
 	callback := "http://" + s.addresses["dreams"] + "/callback"
 	const packages = "/api/v1/packages/" + onePackage
 	e := func(name string, goal float64, ours, top makeClient) endpoint {
 		return endpoint{name, goal, side{auth, ours}, side{ceiling, top}}
 	}
 	document := func(path string) makeClient {
-		return func(c *connection, _ int) (operation, error) { return same(c, get(path), 200), nil }
+		return func(c *connection) (operation, error) { return same(c, get(path), 200), nil }
 	}
 	return []endpoint{
-		e("client credentials", 0.80, clientCredentials("/token", catalogue), clientCredentials("/token", webClient)),
+		e("client credentials", 0.80, clientCredentials(catalogue), clientCredentials(webClient)),
 		e("code + PKCE", 0.60, codeFlow(callback, "profile preferences:read"), codeFlow(callback, "profile preferences:read")),
 		e("introspection, JWT", 0.75, introspectJWT(catalogue), introspectJWT(webClient)),
 		e("introspection, refresh token", 0.70, introspectRefresh(callback), introspectRefresh(callback)),
 		e("JWKS", 0.85, document(jwksPath), document(jwksPath)),
 		e("discovery", 0.85, document(discoveryPath), document(discoveryPath)),
 		{"resource server, new tokens", 0.90,
-			side{api, manyTokens(auth, catalogue, packages)}, side{ceiling, manyTokens(ceiling, webClient, "/package")}},
+			side{api, manyTokens(auth.address, catalogue, packages)}, side{ceiling, manyTokens(ceiling.address, webClient, "/package")}},
 		{"resource server, one token", 0,
-			side{api, oneToken(auth, catalogue, packages)}, side{ceiling, oneToken(ceiling, webClient, "/package")}},
+			side{api, oneToken(auth.address, catalogue, packages)}, side{ceiling, oneToken(ceiling.address, webClient, "/package")}},
 		e("refresh token rotation", 0, rotation(callback), rotation(callback)),
 	}
 }
 
 // clientCredentials asks for a token again and again. RFC 6749 §4.4.2.
-func clientCredentials(path, client string) makeClient {
-	return func(c *connection, _ int) (operation, error) {
-		return same(c, clientCredentialsRequest(path, client), 200), nil
+func clientCredentials(client string) makeClient {
+	return func(c *connection) (operation, error) {
+		return same(c, clientCredentialsRequest(client), 200), nil
 	}
 }
 
-func clientCredentialsRequest(path, client string) []byte {
-	return post(path, url.Values{"grant_type": {"client_credentials"}, "scope": {"packages:read"}}, basic(client))
+func clientCredentialsRequest(client string) []byte {
+	return post("/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"packages:read"}}, basic(client))
 }
 
 // codeFlow is the flow of a person who is signed in and agreed before: an
 // authorization request, answered with a code, and its redemption.
 func codeFlow(callback, scope string) makeClient {
-	return func(c *connection, _ int) (operation, error) {
+	return func(c *connection) (operation, error) {
 		return func() error {
 			_, err := codeTokens(c, callback, scope)
 			return err
@@ -111,7 +113,7 @@ func codeTokens(c *connection, callback, scope string) (answer, error) {
 
 // introspectJWT asks about an access token of one's own. RFC 7662 §2.1.
 func introspectJWT(client string) makeClient {
-	return func(c *connection, _ int) (operation, error) {
+	return func(c *connection) (operation, error) {
 		token, err := accessToken(c, client)
 		return introspect(c, client, token), err
 	}
@@ -119,7 +121,7 @@ func introspectJWT(client string) makeClient {
 
 // introspectRefresh asks about a refresh token.
 func introspectRefresh(callback string) makeClient {
-	return func(c *connection, _ int) (operation, error) {
+	return func(c *connection) (operation, error) {
 		a, err := codeTokens(c, callback, everyScope)
 		return introspect(c, webClient, a.member("refresh_token")), err
 	}
@@ -138,7 +140,7 @@ func introspect(c *connection, client, token string) operation {
 
 // rotation spends a refresh token for the next. RFC 6749 §6.
 func rotation(callback string) makeClient {
-	return func(c *connection, _ int) (operation, error) {
+	return func(c *connection) (operation, error) {
 		last, err := codeTokens(c, callback, everyScope)
 		return func() error {
 			a, err := c.do(post("/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {last.member("refresh_token")}}, basic(webClient)))
@@ -154,7 +156,7 @@ func rotation(callback string) makeClient {
 // oneToken calls an API with the same token all the time, as a client does
 // within the hour that it lives.
 func oneToken(issuer, client, path string) makeClient {
-	return func(c *connection, _ int) (operation, error) {
+	return func(c *connection) (operation, error) {
 		other := &connection{address: issuer}
 		defer other.close()
 		token, err := accessToken(other, client)
@@ -162,33 +164,35 @@ func oneToken(issuer, client, path string) makeClient {
 	}
 }
 
-// manyTokens calls with a token that was not used lately: more tokens in turn
-// than any cache of signatures remembers.
+// manyTokens calls with a token that was not used lately: four times as many
+// in turn as acme/bearer remembers the signatures of.
 func manyTokens(issuer, client, path string) makeClient {
-	const perConnection = 1024
-	var requests [64][][]byte
-	return func(c *connection, number int) (operation, error) {
-		other := &connection{address: issuer}
-		defer other.close()
-		mine := &requests[number]
-		for len(*mine) < perConnection {
-			token, err := accessToken(other, client)
+	const tokens = 4 * 4096
+	requests := sync.OnceValues(func() ([][]byte, error) {
+		c := &connection{address: issuer}
+		defer c.close()
+		all := make([][]byte, tokens)
+		for i := range all {
+			token, err := accessToken(c, client)
 			if err != nil {
 				return nil, err
 			}
-			*mine = append(*mine, get(path, "Authorization: Bearer "+token))
+			all[i] = get(path, "Authorization: Bearer "+token)
 		}
-		i := 0
+		return all, nil
+	})
+	var next atomic.Int64 // of all connections, in all rounds
+	return func(c *connection) (operation, error) {
+		all, err := requests()
 		return func() error {
-			a, err := c.do((*mine)[i%perConnection])
-			i++
+			a, err := c.do(all[next.Add(1)%tokens])
 			return errors.Join(err, a.expect(200))
-		}, nil
+		}, err
 	}
 }
 
 func accessToken(c *connection, client string) (string, error) {
-	a, err := c.do(clientCredentialsRequest("/token", client))
+	a, err := c.do(clientCredentialsRequest(client))
 	return a.member("access_token"), errors.Join(err, a.expect(200))
 }
 
@@ -199,8 +203,8 @@ func (a answer) member(name string) string {
 	return string(value)
 }
 
-// signIn puts a session and a consent into the seeded database, so that the
-// flow has nobody to wait for.
+// signIn puts a session and a consent into the authorization server's
+// database, so that the flow has nobody to wait for.
 func signIn(dir string) error {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "authserver.db")+"?_pragma=busy_timeout(5000)")
 	if err != nil {
@@ -214,6 +218,6 @@ func signIn(dir string) error {
 		return err
 	}
 	_, err = db.ExecContext(ctx, "INSERT INTO consents (id, sub, client_id, scope, duration, given_at, changed_at) VALUES ('c_bench', ?1, ?2, ?3, 'until_revoked', ?4, ?4)",
-		person, webClient, strings.TrimSpace(everyScope), now.UnixMilli())
+		person, webClient, everyScope, now.UnixMilli())
 	return err
 }

@@ -165,16 +165,16 @@ func same(c *connection, request []byte, status int) operation {
 	}
 }
 
-// side is a server under load: the thing itself, or its ceiling. client makes
-// what the number-th connection does.
+// side is a server under load: the thing itself, or its ceiling.
 type side struct {
-	address string
-	client  func(c *connection, number int) (operation, error)
+	server *process
+	client makeClient
 }
 
 // load is what came of a run.
 type load struct {
 	perSecond float64
+	cpu       float64 // microseconds of the server per operation
 	errors    int
 	first     error
 }
@@ -191,9 +191,9 @@ func (s side) run(connections int, duration time.Duration, limit int64) load {
 	}
 	operations := make([]operation, connections)
 	for i := range operations {
-		c := &connection{address: s.address}
+		c := &connection{address: s.server.address}
 		defer c.close()
-		operation, err := s.client(c, i)
+		operation, err := s.client(c)
 		if err == nil {
 			err = operation() // the connection is open, the code is warm
 		}
@@ -208,7 +208,7 @@ func (s side) run(connections int, duration time.Duration, limit int64) load {
 		defer time.AfterFunc(duration, func() { over.Store(true) }).Stop()
 	}
 	var all sync.WaitGroup
-	start := time.Now()
+	start, used := time.Now(), s.server.cpu()
 	for _, operation := range operations {
 		if operation == nil {
 			continue
@@ -224,5 +224,6 @@ func (s side) run(connections int, duration time.Duration, limit int64) load {
 		})
 	}
 	all.Wait()
-	return load{float64(done.Load()) / time.Since(start).Seconds(), int(failed.Load()), first}
+	n := max(1, float64(done.Load()))
+	return load{n / time.Since(start).Seconds(), float64((s.server.cpu() - used).Microseconds()) / n, int(failed.Load()), first}
 }

@@ -75,6 +75,7 @@ func play(role string) int {
 // process is a server that we started.
 type process struct {
 	command *exec.Cmd
+	pid     int
 	address string
 	ready   time.Duration // from the start to the first 200
 }
@@ -89,6 +90,7 @@ func start(path, address string, variables ...string) (*process, error) {
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
+	p.pid = p.command.Process.Pid
 	c := &connection{address: address}
 	defer c.close()
 	request := get("/healthz")
@@ -111,7 +113,7 @@ func (p *process) stop() {
 // resident is the memory that a process occupies, in megabytes; 0 where the
 // system has no /proc to tell.
 func (p *process) resident() float64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		return 0
 	}
@@ -124,14 +126,36 @@ func (p *process) resident() float64 {
 	return 0
 }
 
+// clockTick is the unit of times in /proc: USER_HZ, which is 100 on Linux.
+const clockTick = 10 * time.Millisecond
+
+// cpu is the computing time that a process has used up; 0 where the system has
+// no /proc to tell.
+func (p *process) cpu() time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	if err != nil {
+		return 0
+	}
+	// proc(5): behind the name, in brackets, utime and stime are the 12th and 13th.
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * clockTick
+}
+
 // site is where the servers of a run are: free ports, and a folder of data.
 type site struct {
 	dir       string
 	addresses map[string]string // by name of the program
+	processes map[string]*process
 }
 
 func newSite(dir string) (site, error) {
-	s := site{dir, map[string]string{}}
+	s := site{dir, map[string]string{}, map[string]*process{}}
 	for _, name := range []string{"authserver", "acme", "dreams", "ceiling"} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -165,7 +189,8 @@ func (s site) play(role, profile string) (*process, error) {
 		}
 		variables = append(variables, profileVariable+"="+filepath.Join(profile, role+".prof"))
 	}
-	return start(self, s.addresses[role], variables...)
+	s.processes[role], err = start(self, s.addresses[role], variables...)
+	return s.processes[role], err
 }
 
 // footprint is what a program costs before anybody asks it for anything.
@@ -174,6 +199,9 @@ type footprint struct {
 	idle     float64       // megabytes
 	afterAll float64       // megabytes after many tokens; 0: not measured
 }
+
+// starts is how often a program is started; the median counts.
+const starts = 5
 
 // measurePrograms builds the programs and starts each on a folder that was
 // seeded before.
@@ -185,35 +213,43 @@ func measurePrograms(s site, tokens int64) (map[string]footprint, error) {
 		return nil, errors.New("the programs do not build; run this in the folder that go.mod is in")
 	}
 	all := map[string]footprint{}
-	for _, program := range programs {
-		var f footprint
-		var starts []time.Duration
-		for i := range 6 {
-			p, err := start(bin+program.name, s.addresses[program.name], s.variables()...)
-			if err != nil {
-				return nil, err
-			}
-			if i > 0 { // the first one seeds
-				starts = append(starts, p.ready)
-			}
-			if i == 5 {
-				time.Sleep(time.Second)
-				f.idle = p.resident()
-				if program.name == "authserver" && tokens > 0 {
-					result := side{p.address, clientCredentials("/token", "dreams-catalogue")}.run(16, 0, tokens)
-					if result.first != nil {
-						return nil, result.first
-					}
-					f.afterAll = p.resident()
-				}
-			}
-			p.stop()
+	for _, p := range programs {
+		f, err := s.measureProgram(bin+p.name, p.name, tokens)
+		if err != nil {
+			return nil, err
 		}
-		slices.Sort(starts)
-		f.ready = starts[len(starts)/2]
-		all[program.name] = f
+		all[p.name] = f
 	}
 	return all, nil
+}
+
+func (s site) measureProgram(path, name string, tokens int64) (footprint, error) {
+	var f footprint
+	var ready []time.Duration
+	for i := range 1 + starts {
+		p, err := start(path, s.addresses[name], s.variables()...)
+		if err != nil {
+			return f, err
+		}
+		if i > 0 { // the first start seeds
+			ready = append(ready, p.ready)
+		}
+		if i == starts {
+			time.Sleep(time.Second)
+			f.idle = p.resident()
+			if name == "authserver" && tokens > 0 {
+				err = side{p, clientCredentials(catalogue)}.run(16, 0, tokens).first
+				f.afterAll = p.resident()
+			}
+		}
+		p.stop()
+		if err != nil {
+			return f, err
+		}
+	}
+	slices.Sort(ready)
+	f.ready = ready[len(ready)/2]
+	return f, nil
 }
 
 // facts is the computer that was measured.

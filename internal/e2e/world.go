@@ -42,6 +42,8 @@ type Options struct {
 	// SQL is run on a program's database before the start, by program: clients
 	// that nobody seeded, states that take long to reach.
 	SQL map[string][]string
+	// Record writes down what the programs say to one another.
+	Record *Recorder
 }
 
 // World is the three programs, running.
@@ -118,6 +120,9 @@ func New(t testing.TB, o Options) *World {
 	return w
 }
 
+// role is what a program is called in a transcript.
+var role = map[string]string{"authserver": "Accounts", "acme": "Acme", "dreams": "Dreams"}
+
 func (w *World) config(name string, o Options) program.Config {
 	log := io.Discard
 	if o.Log != nil {
@@ -125,8 +130,12 @@ func (w *World) config(name string, o Options) program.Config {
 	}
 	back := backchannel.Transport(w.Env)
 	w.backs = append(w.backs, back)
+	var through http.RoundTripper = back
+	if o.Record != nil {
+		through = o.Record.Transport(role[name], back)
+	}
 	return program.Config{
-		Env: w.Env, Now: w.Clock.Now, Random: rand.Reader, Back: back,
+		Env: w.Env, Now: w.Clock.Now, Random: rand.Reader, Back: through,
 		Log:    slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("program", name),
 		Checks: check.Runner{Omit: o.Omit},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -57,7 +58,7 @@ func New(s Settings) *echo.Echo {
 		}
 		s.Error(c, err)
 	}
-	e.Pre(s.accessLog, s.recover, s.securityHeaders, s.refuseMalformed, s.publicHost, s.crossOrigin)
+	e.Pre(s.accessLog, s.recover, inOrder(s.securityHeaders(), refuseMalformed, s.publicHost(), s.crossOrigin()))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", func(c echo.Context) error {
 		if err := s.Ready(c.Request().Context()); err != nil {
@@ -67,6 +68,25 @@ func New(s Settings) *echo.Echo {
 		return c.String(http.StatusOK, "ok\n")
 	})
 	return e
+}
+
+// step is done to every request before the router sees it. It may refuse the
+// request, or answer it.
+type step func(echo.Context) error
+
+// inOrder makes one middleware of the steps. Echo calls a middleware again for
+// every request: what a step prepares in it would be prepared each time.
+func inOrder(steps ...step) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			for _, do := range steps {
+				if err := do(c); err != nil || c.Response().Committed {
+					return err
+				}
+			}
+			return next(c)
+		}
+	}
 }
 
 // accessLog leaves out the query: codes and states travel there.
@@ -109,23 +129,28 @@ func (s Settings) recover(next echo.HandlerFunc) echo.HandlerFunc {
 
 // securityHeaders are RFC 9700 §4.16 (clickjacking), §4.2.4 (referrer) and the
 // usual ones. Everything is forbidden first and our own origin let in after.
-func (s Settings) securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+func (s Settings) securityHeaders() step {
+	always := http.Header{
+		"Content-Security-Policy": {contentSecurityPolicy("'self'", "'self'")},
+		"X-Frame-Options":         {"DENY"},
+		"X-Content-Type-Options":  {"nosniff"},
+		// Not no-referrer: that would turn a form's Origin into "null".
+		"Referrer-Policy": {"same-origin"},
+		"Cache-Control":   {"no-store"},
+	}
+	if s.PublicURL.Secure() {
+		always.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	return func(c echo.Context) error {
 		h := c.Response().Header()
-		connect := "'self'"
-		if s.ConnectTo != nil {
-			connect = strings.Join(append([]string{"'self'"}, s.ConnectTo(c.Request().URL.Path)...), " ")
+		maps.Copy(h, always) // shared values: Set and Add put others in their place
+		if s.ConnectTo == nil {
+			return nil
 		}
-		h.Set("Content-Security-Policy", contentSecurityPolicy(connect, "'self'"))
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("X-Content-Type-Options", "nosniff")
-		// Not no-referrer: that would turn a form's Origin into "null".
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		if s.PublicURL.Secure() {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
+		if origins := s.ConnectTo(c.Request().URL.Path); len(origins) > 0 {
+			h.Set("Content-Security-Policy", contentSecurityPolicy("'self' "+strings.Join(origins, " "), "'self'"))
 		}
-		return next(c)
+		return nil
 	}
 }
 
@@ -144,41 +169,40 @@ func AllowFormAction(c echo.Context, origin string) {
 // refuseMalformed answers what no handler could read: a query that does not
 // decode would otherwise lose parameters silently, and a body in an encoding
 // that nobody asked for may be a bomb.
-func (s Settings) refuseMalformed(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
+func refuseMalformed(c echo.Context) error {
+	r := c.Request()
+	if r.URL.RawQuery != "" {
 		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 			return echo.NewHTTPError(http.StatusBadRequest, "the query is not application/x-www-form-urlencoded: "+err.Error())
 		}
-		if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-			return echo.NewHTTPError(http.StatusUnsupportedMediaType, "send the body without Content-Encoding")
-		}
-		if r.ContentLength > maxBody {
-			return errBodyTooLarge
-		}
-		if r.Body != nil {
-			r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
-		}
-		return next(c)
 	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "send the body without Content-Encoding")
+	}
+	if r.ContentLength > maxBody {
+		return errBodyTooLarge
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+	}
+	return nil
 }
 
 // publicHost leads a page that was asked for under another name of this
 // computer to the public one, so that no flow loses its cookie half-way. The
 // port must be the public URL's: at another one the request came through a
 // proxy that rewrote Host, and would come back the same way for ever.
-func (s Settings) publicHost(next echo.HandlerFunc) echo.HandlerFunc {
+func (s Settings) publicHost() step {
 	publicHost, publicPort, _ := net.SplitHostPort(s.PublicURL.Address())
-	if !s.PublicURL.Loopback() || s.PublicURL.Secure() {
-		return next
-	}
+	leads := s.PublicURL.Loopback() && !s.PublicURL.Secure()
 	return func(c echo.Context) error {
 		r := c.Request()
+		if !leads || (r.Method != http.MethodGet && r.Method != http.MethodHead) || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			return nil
+		}
 		host, port, _ := net.SplitHostPort(environment.BaseURL("http://" + r.Host).Address())
-		if strings.EqualFold(host, publicHost) || port != publicPort || !environment.LoopbackHost(host) ||
-			(r.Method != http.MethodGet && r.Method != http.MethodHead) ||
-			!strings.Contains(r.Header.Get("Accept"), "text/html") {
-			return next(c)
+		if strings.EqualFold(host, publicHost) || port != publicPort || !environment.LoopbackHost(host) {
+			return nil
 		}
 		return c.Redirect(http.StatusSeeOther, s.PublicURL.String()+r.URL.RequestURI())
 	}
@@ -186,17 +210,16 @@ func (s Settings) publicHost(next echo.HandlerFunc) echo.HandlerFunc {
 
 // crossOrigin refuses a form that another site sent. The standard library's
 // check reads Sec-Fetch-Site and Origin; what sends neither is no browser.
-func (s Settings) crossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
+func (s Settings) crossOrigin() step {
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin(s.PublicURL.String()); err != nil {
 		panic(err) // the environment checked the URL
 	}
 	return func(c echo.Context) error {
-		if s.CrossOrigin == nil || !s.CrossOrigin(c.Request().URL.Path) {
-			if err := protection.Check(c.Request()); err != nil {
-				return echo.NewHTTPError(http.StatusForbidden, "this form was sent from another site")
-			}
+		err := protection.Check(c.Request())
+		if err == nil || (s.CrossOrigin != nil && s.CrossOrigin(c.Request().URL.Path)) {
+			return nil
 		}
-		return next(c)
+		return echo.NewHTTPError(http.StatusForbidden, "this form was sent from another site")
 	}
 }

@@ -317,3 +317,16 @@ func TestTheClientsAddressIsTheConnections(t *testing.T) {
 		t.Errorf("got %s: anybody could write that header", got)
 	}
 }
+
+func TestWhatAHandlerSaysEndsWithItsAnswer(t *testing.T) {
+	e := site(t, io.Discard)
+	e.GET("/public", func(c echo.Context) error {
+		c.Response().Header().Add("Cache-Control", "public")
+		return c.NoContent(http.StatusOK)
+	})
+	for range 2 {
+		if got := do(e, http.MethodGet, "/public", "").Header.Values("Cache-Control"); len(got) != 2 {
+			t.Errorf("Cache-Control is %q, want no-store and public", got)
+		}
+	}
+}

@@ -117,8 +117,14 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	return statement.QueryContext(ctx, args...)
 }
 
-// QueryRow reads one row; a missing one is sql.ErrNoRows at Scan.
+// QueryRow reads one row; a missing one is sql.ErrNoRows at Scan. It does not
+// begin for a caller who has left, and is not broken off: to wait for that takes
+// two goroutines, which cost more than most rows.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) Row {
+	if err := ctx.Err(); err != nil {
+		return Row{err: err}
+	}
+	ctx = context.WithoutCancel(ctx)
 	statement, err := db.statement(ctx, query)
 	if err != nil {
 		return Row{err: err}

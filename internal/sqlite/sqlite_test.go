@@ -401,8 +401,21 @@ func TestLockedForTooLongIsUnavailable(t *testing.T) {
 	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Write(t.Context(), insert("too long")); !Unavailable(err) {
-		t.Errorf("got %v, want one that Unavailable knows", err)
+	start := time.Now()
+	var writes sync.WaitGroup
+	for i := range 3 * maxBatch { // more than one batch: none waits for the one before
+		writes.Go(func() {
+			if err := db.Write(t.Context(), insert(fmt.Sprint("too long ", i))); !Unavailable(err) {
+				t.Errorf("got %v, want one that Unavailable knows", err)
+			}
+		})
+		if i == 0 {
+			time.Sleep(50 * time.Millisecond) // alone in the first batch
+		}
+	}
+	writes.Wait()
+	if took := time.Since(start); took > 8*time.Second {
+		t.Errorf("the last was told after %v", took)
 	}
 	if n := count(t, db, "true"); n != 0 { // readers do not wait for a writer
 		t.Errorf("%d rows", n)

@@ -139,7 +139,14 @@ func (db *DB) write() {
 			}
 			tx = &Tx{conn: conn, statements: map[string]*sql.Stmt{}}
 		}
-		err := tx.commit(batch)
+		err := tx.begin()
+		if err != nil {
+			// Somebody else holds the file. Who came meanwhile would wait as long
+			// again for the same answer, and whoever is behind them for longer.
+			batch = append(batch, db.queued()...)
+		} else {
+			err = tx.commit(batch)
+		}
 		if err != nil { // the next batch begins on a connection without a history
 			tx.discard()
 			tx = nil
@@ -162,6 +169,18 @@ func (db *DB) waiting(first *job) []*job {
 	return batch
 }
 
+// queued takes all that waits.
+func (db *DB) queued() (all []*job) {
+	for {
+		select {
+		case j := <-db.jobs:
+			all = append(all, j)
+		default:
+			return all
+		}
+	}
+}
+
 func finish(batch []*job, err error) {
 	for _, j := range batch {
 		if err != nil {
@@ -171,13 +190,16 @@ func finish(batch []*job, err error) {
 	}
 }
 
-// commit runs a batch in one transaction. Its error is one that befell the
-// whole batch; a job's own error stays with the job.
+// begin waits for the file's lock, five seconds at the most.
+func (tx *Tx) begin() error {
+	_, err := tx.Exec(context.Background(), "BEGIN IMMEDIATE")
+	return err
+}
+
+// commit runs a batch in the transaction and ends it. Its error is one that
+// befell the whole batch; a job's own error stays with the job.
 func (tx *Tx) commit(batch []*job) error {
 	ctx := context.Background()
-	if _, err := tx.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
 	for _, j := range batch {
 		if _, err := tx.Exec(ctx, "SAVEPOINT job"); err != nil {
 			return err

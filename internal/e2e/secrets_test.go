@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"example.com/acme-dreams/seed"
+)
+
+// doorOpeners are what opens a door, by what it is.
+type doorOpeners map[string]string
+
+// add notes a secret; a token's signature alone counts as one too.
+func (s doorOpeners) add(t testing.TB, what, value string) {
+	t.Helper()
+	if len(value) < 8 {
+		t.Fatalf("%s is %q, too short to look for", what, value)
+	}
+	s[what] = value
+	if dot := strings.LastIndexByte(value, '.'); dot > 0 && strings.HasPrefix(value, "eyJ") {
+		s[what+", its signature"] = value[dot+1:]
+	}
+}
+
+// wantNone looks for them, as they are and as a URL would have them.
+func (s doorOpeners) wantNone(t testing.TB, where, content string) {
+	t.Helper()
+	for what, value := range s {
+		if strings.Contains(content, value) || strings.Contains(content, url.QueryEscape(value)) {
+			t.Errorf("%s: %s is in it", where, what)
+		}
+	}
+}
+
+// RFC 6819 §5.1.4, RFC 9700 §4.3: logs are read by many, and copies of a
+// database travel. Everybody does everything here, well and badly, with debug
+// logs on: no secret stands in a log, and none in a file as it is.
+func TestNoSecretIsLoggedOrStored(t *testing.T) {
+	t.Parallel()
+	log := &lockedBuffer{}
+	w := New(t, Options{Log: log})
+	w.waitForAcme(t)
+	known := doorOpeners{}
+	states := doorOpeners{} // good for one browser alone: a request that waits may hold them
+	known.add(t, "the password", "wanderlust")
+	known.add(t, "a wrong password", "a-password-that-alice-uses-elsewhere")
+	known.add(t, "the code verifier", Verifier)
+	known.add(t, "a wrong client secret", "another-client's-secret")
+	for _, client := range seed.Clients() {
+		if client.Secret != "" {
+			known.add(t, "the secret of "+client.ID, client.Secret)
+		}
+	}
+
+	// A person signs in, after a mistake, lets Dreams in, and signs in at Acme.
+	b := NewBrowser(t)
+	w.LogIn(b, b.Get(w.Auth+"/login"), "alice", "a-password-that-alice-uses-elsewhere")
+	w.SignIn(b, "alice")
+	consent := b.Get(w.Dreams + "/connect")
+	form := b.Form(consent, "decision")
+	known.add(t, "a form token of authserver", form.Fields.Get("csrf"))
+	done := form.With(url.Values{"scope": {"email", "offline_access", "preferences:read", "blog:read", "packages:read", "reviews:read"}, "decision": {"allow"}}).Submit()
+	if done.Status != http.StatusOK || !strings.HasPrefix(done.URL.String(), w.Dreams) {
+		t.Fatalf("Dreams did not connect: %d %s", done.Status, done.URL)
+	}
+	signedIn := b.Get(w.Acme + "/login")
+	if signedIn.Status != http.StatusOK || !strings.HasPrefix(signedIn.URL.String(), w.Acme) {
+		t.Fatalf("not signed in at Acme: %d %s", signedIn.Status, signedIn.URL)
+	}
+	for what, page := range map[string]Page{"Dreams": done, "Acme": signedIn} {
+		found := false
+		for _, visited := range page.Visited {
+			if _, query, callback := strings.Cut(visited, "/callback?"); callback {
+				values, err := url.ParseQuery(query)
+				if err != nil {
+					t.Fatal(err)
+				}
+				known.add(t, "the code for "+what, values.Get("code"))
+				states.add(t, "the state of "+what, values.Get("state"))
+				found = true
+			}
+		}
+		if !found {
+			t.Fatalf("%s: no callback among %v", what, page.Visited)
+		}
+	}
+	for _, address := range []string{w.Auth, w.Acme, w.Dreams} {
+		// Cookies are shared by the ports of a host: these are all three's.
+		for pair := range strings.SplitSeq(cookieHeader(t, b, address), "; ") {
+			if name, value, _ := strings.Cut(pair, "="); len(value) >= 20 {
+				known.add(t, "the cookie "+name, value)
+			}
+		}
+	}
+
+	// A client gets tokens, uses them, loses some and gives them back.
+	answer := w.Authorize(w.stay(b), w.Request("openid profile email offline_access"))
+	redemption := w.Redemption(answer)
+	known.add(t, "a code", redemption.Get("code"))
+	tokens := w.Token(t, Basic("dreams-web"), redemption)
+	for name, one := range map[string]Response{"first": tokens, "second": w.refresh(t, "dreams-web", tokens.String("refresh_token"))} {
+		for _, kind := range []string{"access_token", "refresh_token", "id_token"} {
+			known.add(t, "the "+name+" "+kind, one.String(kind))
+		}
+	}
+	access := tokens.String("access_token")
+	w.API(t, "GET", "/me", access, "")
+	w.API(t, "GET", "/me", access+"x", "")
+	w.API(t, "GET", "/me/posts", access, "")
+	w.Do(t, "GET", w.Acme+"/api/v1/me?access_token="+access, nil, "")
+	w.Do(t, "GET", w.Auth+"/userinfo?access_token="+access, nil, "")
+	w.introspect(t, "acme-api", access)
+	w.Do(t, "GET", w.Auth+"/introspect?token="+access, Basic("acme-api"), "")
+	w.refresh(t, "acme-web", tokens.String("refresh_token"))
+	w.refresh(t, "dreams-web", tokens.String("refresh_token"))
+	w.Token(t, Basic("dreams-web"), redemption)
+	w.Token(t, Credentials{"dreams-web", "another-client's-secret"}.Header(), redemption)
+	w.Token(t, nil, With(redemption, url.Values{"client_id": {"acme-web"}, "client_secret": {"acme-web-secret"}}))
+	w.Do(t, "GET", w.Auth+"/token?client_secret=dreams-web-secret&code="+redemption.Get("code"), nil, "")
+	w.Do(t, "GET", w.Dreams+"/callback?code="+redemption.Get("code")+"&state="+states["the state of Dreams"], nil, "")
+	w.Do(t, "GET", w.Acme+"/callback?code="+redemption.Get("code")+"&state="+states["the state of Acme"], nil, "")
+	w.Do(t, "GET", w.Auth+"/nothing-here?token="+access, nil, "")
+	w.revoke(t, "dreams-web", access)
+	w.Post(t, w.Auth+"/revoke", Credentials{"dreams-web", "another-client's-secret"}.Header(), url.Values{"token": {access}})
+
+	known.wantNone(t, "databases while the programs run", databases(t, w.DataDir))
+	w.Stop()
+	known.wantNone(t, "databases after the programs stopped", databases(t, w.DataDir))
+	known.wantNone(t, "log", string(log.Bytes()))
+	states.wantNone(t, "log", string(log.Bytes()))
+	for _, line := range []string{"program=authserver", "program=acme", "program=dreams", "/token", "/api/v1/me", "/callback"} {
+		if !strings.Contains(string(log.Bytes()), line) {
+			t.Errorf("the log has no %q: it logs nothing", line)
+		}
+	}
+}
+
+// stay returns the browser, which from now on stops at redirects to Dreams.
+func (w *World) stay(b *Browser) *Browser {
+	b.Stay = w.Dreams
+	return b
+}
+
+// databases is every database file, with what is written ahead, byte for byte.
+func databases(t testing.TB, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.db*"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%v: %v", files, err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(content)
+	}
+	return all.String()
+}
+
+// RFC 6819 §5.1.4.1.3: what the database has instead.
+func TestSecretsAreStoredAsHashes(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver"}})
+	w.offline(t)
+	for query, want := range map[string]string{
+		"SELECT count(*) FROM users WHERE password_hash NOT LIKE '$argon2id$v=19$m=%'":                       "0",
+		"SELECT count(DISTINCT password_hash) = count(*) FROM users":                                         "1", // salted: the same password four times
+		"SELECT count(*) FROM clients WHERE secret_hash IS NOT NULL AND length(secret_hash)!=32":             "0",
+		"SELECT count(*) > 0 AND min(length(hash)) = 32 AND max(length(hash)) = 32 FROM authorization_codes": "1",
+		"SELECT count(*) > 0 AND min(length(hash)) = 32 AND max(length(hash)) = 32 FROM refresh_tokens":      "1",
+		"SELECT count(*) > 0 AND min(length(hash)) = 32 AND max(length(hash)) = 32 FROM sessions":            "1",
+	} {
+		if got := w.value(t, "authserver", query); got != want {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // runLesson presses the button of a lesson, allows what Acme asks about, and
@@ -111,6 +112,46 @@ func TestLessonsLeaveTheConnectionAlone(t *testing.T) {
 	}
 	says(t, b.Get(w.Dreams+"/offers").Body, "Alice")
 	saysNot(t, b.Get(w.Dreams+"/offers").Body, "Connect again", "stopped sharing")
+}
+
+// Who shares little sees a lesson that says so, and its refusal all the same.
+// Carol, for whom the batch system signs in vain, has agreed by now herself.
+func TestLessonsWithNextToNothingShared(t *testing.T) {
+	for slug, word := range map[string]string{"token-exchange": "little to leave out", "jwt-bearer": "Carol has agreed in the meantime", "refresh-token": "did not tick offline_access"} {
+		w := New(t, Options{})
+		b := NewBrowser(t)
+		w.SignIn(b, "carol")
+		page := b.Form(b.Get(w.Dreams+"/learn/"+slug), "run").Submit()
+		page = b.Form(page, "decision").With(url.Values{"decision": {"allow"}}).Submit()
+		body := html.UnescapeString(page.Body)
+		says(t, body, word)
+		saysNot(t, body, "ended early", "should have been")
+		if slug != "refresh-token" {
+			says(t, body, "✓ Refused")
+		}
+	}
+}
+
+// The nightly job, with the three real programs: who took the permission back
+// is refused, and the other gets offers.
+func TestTheNightWithOneWhoTookThePermissionBack(t *testing.T) {
+	w := New(t, Options{})
+	people := map[string]*Browser{"alice": NewBrowser(t), "bob": NewBrowser(t)}
+	for name, b := range people {
+		w.SignIn(b, name)
+		b.Form(b.Get(w.Dreams+"/connect"), "decision").With(url.Values{"scope": {"preferences:read", "offline_access"}, "decision": {"allow"}}).Submit()
+	}
+	bob := people["bob"]
+	bob.Form(bob.Get(w.Auth+"/account/apps"), "action").With(url.Values{"action": {"revoke"}}).Submit()
+	w.Clock.Advance(2 * time.Hour) // no access token is good any more
+
+	alice := people["alice"]
+	page := alice.Form(alice.Get(w.Dreams+"/night"), "night").Submit()
+	for begin := time.Now(); !strings.Contains(page.Body, "2 of 2 people done") && time.Since(begin) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
+		page = alice.Get(w.Dreams + "/night")
+	}
+	says(t, html.UnescapeString(page.Body), "2 of 2 people done, 1 refused", "✓ made", "refreshed", "invalid_grant")
+	says(t, bob.Get(w.Dreams+"/offers").Body, "Connect again")
 }
 
 // Who says no to a lesson's request has connected nothing and is told so.

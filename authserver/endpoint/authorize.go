@@ -93,6 +93,9 @@ func (e *Endpoints) Resume(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.Device != nil { // there is no request to go on with, only a question
+		return c.Redirect(http.StatusSeeOther, "/consent?interaction="+p.Interaction)
+	}
 	return e.authorize(c, p.Sent, p.Interaction, p.StartedAt)
 }
 
@@ -368,14 +371,15 @@ func responseTypeSupported(a asked) error {
 // OAuth 2.0 Multiple Response Types §3 keeps tokens out of the query, where
 // they would end up in logs.
 func responseModeFits(a asked) error {
-	wanted := "query"
-	if a.InFragment() {
-		wanted = "fragment"
+	switch a.ResponseMode {
+	case "", "fragment":
+		return nil
+	case "query":
+		if !a.AsksForToken() {
+			return nil
+		}
 	}
-	if a.ResponseMode != "" && a.ResponseMode != wanted {
-		return oauth.Refuse(oauth.InvalidRequest, "response_mode %q is not supported for response_type %s; expected %s", limit(a.ResponseMode, 100), limit(a.ResponseType, 100), wanted)
-	}
-	return nil
+	return oauth.Refuse(oauth.InvalidRequest, "response_mode %q is not supported for response_type %s", limit(a.ResponseMode, 100), limit(a.ResponseType, 100))
 }
 
 // RFC 7636 §4.4.1: "If the server requires Proof Key for Code Exchange (PKCE)

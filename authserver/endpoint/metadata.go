@@ -63,7 +63,7 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		RevocationEndpointAuthSigningAlgValuesSupported:    signed,
 		IntrospectionEndpointAuthSigningAlgValuesSupported: signed,
 
-		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query"},
+		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query", "fragment"},
 		GrantTypesSupported:   slices.Sorted(maps.Keys(e.Grants)),
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgValuesSupported: []string{"RS256"},
 
@@ -80,7 +80,6 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 	}
 	if e.Env.LegacyGrants {
 		m.ResponseTypesSupported = append(m.ResponseTypesSupported, "token")
-		m.ResponseModesSupported = append(m.ResponseModesSupported, "fragment")
 		m.GrantTypesSupported = append(m.GrantTypesSupported, oauth.ImplicitGrant)
 	}
 	for _, permission := range oauth.Permissions {

@@ -63,7 +63,7 @@ func TestJWTBearerRefusals(t *testing.T) {
 		"none":                       {"", "400 invalid_request"},
 		"no JWT":                     {"x", "400 invalid_grant"},
 		"an unknown issuer":          {change("iss", "nobody"), "400 invalid_grant"},
-		"a client without keys":      {change("iss", "dreams-web"), "400 invalid_grant"},
+		"a client without the grant": {change("iss", "dreams-web"), "400 unauthorized_client"},
 		"somebody who never agreed":  {change("sub", seed.Users()[2].Sub), "400 invalid_grant"},
 		"nobody at all":              {change("sub", "u_nobody"), "400 invalid_grant"},
 		"no exp":                     {change("exp", nil), "400 invalid_grant"},

@@ -105,7 +105,7 @@ var authorizationAttacks = []Attack{
 	{
 		// The answer would go another way than the one that the client listens on.
 		Rule: "response_mode fits the response_type", Refused: "303 invalid_request", Options: authserverAlone,
-		Try: codeFor(url.Values{"response_mode": {"fragment"}}),
+		Try: codeFor(url.Values{"response_mode": {"form_post"}}),
 	},
 
 	{

@@ -36,6 +36,7 @@ type Server struct {
 	store     *store.Store
 	catalogue *catalogue.Keeper
 	smtp      *offers.SMTP // nil: letters stay in the outbox
+	clients   clients
 	log       *slog.Logger
 }
 
@@ -92,13 +93,13 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	}).Open()
 	pages.Lessons = classroom.Returned
 	pages.Night = night.New(db, pages.LookAgain, c.Now, c.Log)
-	s := &Server{site: pages, store: db, catalogue: keeper, log: c.Log}
+	s := &Server{site: pages, store: db, catalogue: keeper, clients: newClients(c, pages, accounts), log: c.Log}
 	if c.Env.SMTPURL != "" {
 		s.smtp = &offers.SMTP{Address: string(c.Env.SMTPURL)}
 	}
 	s.echo = httpserver.New(httpserver.Settings{
 		Name: "dreams", PublicURL: c.Env.DreamsURL, Log: c.Log, Ready: db.Ping,
-		Error: pages.Error, CrossOrigin: site.CrossOrigin,
+		Error: pages.Error, CrossOrigin: site.CrossOrigin, ConnectTo: s.clients.connectTo,
 	})
 	for _, route := range pages.Routes() {
 		s.echo.Add(route.Method, route.Path, route.Handler)
@@ -106,6 +107,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	for _, route := range classroom.Routes(pages.Page) {
 		s.echo.Add(route.Method, route.Path, route.Handler)
 	}
+	s.clients.mount(s.echo, pages)
 	return s, nil
 }
 
@@ -149,6 +151,7 @@ func (s *Server) Close() error { return s.store.Close() }
 func (s *Server) Work(ctx context.Context) {
 	var group sync.WaitGroup
 	group.Go(func() { s.catalogue.Work(ctx) })
+	group.Go(func() { s.clients.tv.Work(ctx) })
 	group.Go(func() { s.every(ctx, time.Hour, "sweep", s.store.Sweep) })
 	group.Go(func() { s.every(ctx, time.Minute, "revoke", s.giveBack) })
 	group.Go(func() { s.site.Night.Work(ctx) })

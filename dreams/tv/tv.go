@@ -179,7 +179,9 @@ func (t *Television) see(c echo.Context) error {
 }
 
 // bare is an address as a person types it: browsers add the scheme.
-func bare(address string) string { return strings.TrimPrefix(strings.TrimPrefix(address, "http://"), "https://") }
+func bare(address string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(address, "http://"), "https://")
+}
 
 // left is "9 min 41 s".
 func left(d time.Duration) string {

@@ -49,7 +49,7 @@ func (c *Classroom) authorizationCode() Lesson {
 
 func (c *Classroom) runAuthorizationCode(ctx context.Context, run *Run) error {
 	run.Say("Dreams sends your browser to Acme’s accounts, without a code_challenge")
-	return run.Authorize(ctx, flow.AuthorizationRequest{Scopes: lessonScopes, WithoutPKCE: true})
+	return run.Authorize(ctx, flow.AuthorizationRequest{Scopes: leastScopes, WithoutPKCE: true})
 }
 
 func (c *Classroom) returnAuthorizationCode(ctx context.Context, run *Run, attempt flow.Attempt, query url.Values) error {
@@ -58,7 +58,7 @@ func (c *Classroom) returnAuthorizationCode(ctx context.Context, run *Run, attem
 		run.Note("A thief read the first code before Dreams had redeemed it: in a log, in a browser’s history, on a telephone. The thief cannot redeem it, for want of Dreams’s secret, and so lets Dreams do it: the code goes into the answer to another request, the thief’s own.")
 		run.Memory = stolen{query.Get("code")}
 		run.Say("The thief starts a request too")
-		return run.Authorize(ctx, flow.AuthorizationRequest{Scopes: lessonScopes, WithoutPKCE: true})
+		return run.Authorize(ctx, flow.AuthorizationRequest{Scopes: leastScopes, WithoutPKCE: true})
 	}
 	if err := c.inject(ctx, run, attempt, first.code); err != nil {
 		return err

@@ -12,6 +12,10 @@ import (
 // so that who has connected is not asked again.
 var lessonScopes = []string{"openid", "profile", "preferences:read"}
 
+// leastScopes is what nobody can leave out: whoever said yes once is not asked
+// a second time.
+var leastScopes = []string{"openid", "profile"}
+
 func (c *Classroom) pkce() Lesson {
 	return Lesson{
 		Slug: "pkce", Title: "Authorization code with PKCE", Group: PersonThere, Client: "dreams-web",
@@ -77,7 +81,7 @@ func (c *Classroom) returnPKCE(ctx context.Context, run *Run, attempt flow.Attem
 	}
 	run.Memory = stolen{}
 	run.Say("Once more, for a thief who sees the code on its way")
-	return run.Authorize(ctx, flow.AuthorizationRequest{Scopes: lessonScopes})
+	return run.Authorize(ctx, flow.AuthorizationRequest{Scopes: leastScopes})
 }
 
 func (c *Classroom) wrongVerifier(ctx context.Context, run *Run, attempt flow.Attempt, code string) error {

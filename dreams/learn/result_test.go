@@ -9,6 +9,7 @@ import (
 
 	"example.com/acme-dreams/dreams/flow"
 	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/seed"
 )
 
@@ -93,5 +94,14 @@ func TestLessonsAreWholeAndEveryChoiceLeadsToOne(t *testing.T) {
 		if !slices.Contains(grants, strings.TrimPrefix(choice.Lesson.Href, "/learn/")) {
 			t.Errorf("%s leads to no lesson", choice.Lesson.Href)
 		}
+	}
+}
+
+func TestWithoutARecordingNoTokenIsKept(t *testing.T) { // WIRETAP=off
+	off, on := &Run{}, &Run{Recording: &wiretap.Recording{}}
+	off.Decode("the access token", "at_1")
+	on.Decode("the access token", "at_1")
+	if len(off.result.Tokens) != 0 || len(on.result.Tokens) != 1 {
+		t.Errorf("%v %v", off.result.Tokens, on.result.Tokens)
 	}
 }

@@ -3,6 +3,8 @@ package server_test
 import (
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -201,4 +203,35 @@ func TestLessonsSayWhoDoesNotAnswer(t *testing.T) {
 	b.run("client-credentials").has(t, 200, "✓ Refused")
 	b.get("/learn/nothing").has(t, 404)
 	b.post("/learn/nothing", nil).has(t, 404)
+}
+
+// What a lesson holds is in memory alone: neither the log nor the database has it.
+func TestLessonsLeaveNoSecretBehind(t *testing.T) {
+	w := tapped(t)
+	b := w.browser()
+	for _, slug := range []string{"pkce", "authorization-code", "refresh-token", "client-credentials"} {
+		b.run(slug)
+	}
+	if err := w.server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kept := w.log.String()
+	files, _ := filepath.Glob(filepath.Join(w.env.DataDir, "dreams.db*"))
+	for _, name := range files {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept += string(content)
+	}
+	if len(w.as.secrets) < 15 || len(files) == 0 {
+		t.Fatalf("%d secrets: there is nothing to look for", len(w.as.secrets))
+	}
+	for _, secret := range w.as.secrets {
+		if secret != "" && strings.Contains(kept, secret) {
+			t.Errorf("%q was kept", secret)
+		}
+	}
+	w.start()
+	b.get("/learn/pkce").lacks(t, "What happened")
 }

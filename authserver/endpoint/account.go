@@ -262,6 +262,8 @@ func (e *Endpoints) LockPerson(c echo.Context) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	e.record(c, kind, sub, "", "by "+session.User.Username)
+	if err == nil { // otherwise there is no such account, or it was locked already
+		e.record(c, kind, sub, "", "by "+session.User.Username)
+	}
 	return c.Redirect(http.StatusSeeOther, "/operator/users")
 }

@@ -75,8 +75,10 @@ func Rules() []check.Rule {
 		check.Rules("client authentication", clientAuthenticationChecks),
 		check.Rules("grant type", grantTypeChecks),
 		check.Rules("userinfo", userinfoChecks),
-		check.Rules("introspection", introspectionChecks),
+		check.Rules("introspection: who asks", introspectionCallerChecks),
+		check.Rules("introspection: the token", introspectionChecks),
 		check.Rules("revocation", revocationChecks),
+		check.Rules("revocation feed", feedChecks),
 	)
 }
 

@@ -30,6 +30,10 @@ var introspectionChecks = []check.Check[introspected]{
 	check.New("caller may know about the token", "RFC 7662 §4", callerMayKnow),
 }
 
+var introspectionCallerChecks = []check.Check[*oauth.Client]{
+	check.New("client that introspects has authenticated", "RFC 7662 §2.1", introspectingClientConfidential),
+}
+
 // Introspection is the answer about a token. RFC 7662 §2.2.
 type Introspection struct {
 	Active    bool           `json:"active"`
@@ -52,10 +56,8 @@ func (e *Endpoints) Introspect(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if caller.Public() {
-		// RFC 7662 §2.1: "To prevent token scanning attacks, the endpoint MUST
-		// also require some form of authorization to access this endpoint".
-		return oauth.Refuse(oauth.InvalidClient, "introspection needs a client that authenticates")
+	if err := check.Run(c.Request().Context(), e.Checks, introspectionCallerChecks, caller); err != nil {
+		return err
 	}
 	about, answer, err := e.lookUp(c, caller, form.Get("token"))
 	if err != nil {
@@ -120,6 +122,16 @@ func (e *Endpoints) tokenFromClient(c echo.Context) (oauth.Parameters, *oauth.Cl
 		return nil, nil, oauth.Refuse(oauth.InvalidRequest, "token is missing")
 	}
 	return form, client, nil
+}
+
+// RFC 7662 §2.1: "To prevent token scanning attacks, the endpoint MUST also
+// require some form of authorization to access this endpoint". A public client's
+// name is none.
+func introspectingClientConfidential(caller *oauth.Client) error {
+	if caller.Public() {
+		return oauth.Refuse(oauth.InvalidClient, "introspection needs a client that authenticates")
+	}
+	return nil
 }
 
 func introspectedNotExpired(i introspected) error {

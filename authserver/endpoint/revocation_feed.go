@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/check"
 )
 
 // feed is the answer of the revocation feed.
@@ -25,6 +26,10 @@ type feedEntry struct {
 	ExpiresAt int64  `json:"expires_at"` // seconds since 1970: forget the entry then
 }
 
+var feedChecks = []check.Check[*oauth.Client]{
+	check.New("client that reads the revocation feed is a resource server", "ours", feedReaderIsResourceServer),
+}
+
 const (
 	feedPage = 500
 	feedWait = 10 // seconds, the longest
@@ -39,8 +44,8 @@ func (e *Endpoints) Revocations(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if client.Resource == "" {
-		return oauth.Refuse(oauth.UnauthorizedClient, "the revocation feed is for resource servers")
+	if err := check.Run(c.Request().Context(), e.Checks, feedChecks, client); err != nil {
+		return err
 	}
 	after, err := number(c.QueryParam("after"), 0)
 	if err != nil {
@@ -72,6 +77,14 @@ func (e *Endpoints) Revocations(c echo.Context) error {
 		answer.Revocations = append(answer.Revocations, feedEntry{entry.Cursor, entry.GrantID, entry.JWTID, entry.ExpiresAt.Unix()})
 	}
 	return answerJSON(c, http.StatusOK, answer)
+}
+
+// The feed tells when whose authorization ended: no client's matter.
+func feedReaderIsResourceServer(client *oauth.Client) error {
+	if client.Resource == "" {
+		return oauth.Refuse(oauth.UnauthorizedClient, "the revocation feed is for resource servers")
+	}
+	return nil
 }
 
 func number(s string, missing int64) (int64, error) {

@@ -1,12 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -451,92 +448,4 @@ func TestLockedUserGetsNoCode(t *testing.T) {
 	if page := w.LogIn(b, login, "alice", "wrong"); strings.Contains(page.Body, "This account is locked. Ask") {
 		t.Error("who does not know the password is told that the account is locked")
 	}
-}
-
-// RFC 6819 §5.1.4.1.3, §5.1.4; RFC 9700 §4.3: what opens a door is written down
-// nowhere, by none of the three programs.
-func TestNoSecretIsWrittenDown(t *testing.T) {
-	t.Parallel()
-	var log lockedBuffer
-	w := New(t, Options{Log: &log})
-	b := w.SignedIn(t, "alice")
-	scope := "openid profile email offline_access preferences:read blog:read"
-	answer := w.Allow(b, w.Request(scope), strings.Fields(scope)...)
-	tokens := w.granted(t, answer)
-	fresh := w.refresh(t, "dreams-web", tokens.String("refresh_token"))
-	w.refresh(t, "dreams-web", tokens.String("refresh_token")) // reuse
-	w.Token(t, Basic("dreams-web"), w.Redemption(answer))
-	w.Token(t, Credentials{"dreams-web", "a-wrong-client-secret"}.Header(), w.Redemption(answer))
-	w.API(t, "GET", "/me", fresh.String("access_token"), "")
-	w.Do(t, "GET", w.Acme+"/api/v1/me?access_token="+fresh.String("access_token"), nil, "")
-	guesser := NewBrowser(t)
-	w.LogIn(guesser, guesser.Get(w.Auth+"/login"), "alice", "a-wrong-password")
-	// Dreams's own connection, and Acme's sign-in.
-	person := NewBrowser(t)
-	connect := person.Get(w.Dreams + "/connect")
-	person.Stay = w.Dreams + "/callback"
-	callback := decide(person, w.LogIn(person, connect, "bob", "wanderlust"), "allow", nil, strings.Fields(scope)...)
-	person.Stay = ""
-	if page := person.Get(callback.Location); page.URL.Path != "/offers" {
-		t.Fatalf("Dreams did not connect: %d %s", page.Status, page.URL)
-	}
-	person.Get(w.Acme + "/login")
-	secrets := map[string]string{
-		"a password": "wanderlust", "a wrong password": "a-wrong-password", "a wrong client secret": "a-wrong-client-secret", "dreams-web's secret": "dreams-web-secret", "acme-api's secret": "acme-api-secret",
-		"a session": b.session(w), "another session": person.session(w), "a code": answer.Answer().Get("code"), "Dreams's code": callback.Answer().Get("code"),
-		"an access token": tokens.String("access_token"), "its signature": tokens.String("access_token")[strings.LastIndex(tokens.String("access_token"), ".")+1:],
-		"a refresh token": tokens.String("refresh_token"), "the next refresh token": fresh.String("refresh_token"), "an ID token": tokens.String("id_token"), "a verifier": Verifier,
-	}
-	for _, program := range []string{w.Acme, w.Dreams} {
-		for _, cookie := range person.Jar().Cookies(mustParse(t, program)) {
-			secrets["the cookie "+cookie.Name] = cookie.Value
-		}
-	}
-	passwords := w.value(t, "authserver", "SELECT count(*) FROM users WHERE password_hash NOT LIKE '$argon2id$v=19$m=19456,t=2,p=1$%'")
-	if passwords != "0" {
-		t.Errorf("%s passwords are stored in another way than Argon2id", passwords)
-	}
-	w.Stop()
-
-	written := map[string][]byte{"the log": log.Bytes()}
-	files, err := filepath.Glob(filepath.Join(w.DataDir, "*.db*"))
-	if err != nil || len(files) < 3 {
-		t.Fatalf("databases: %v %v", files, err)
-	}
-	for _, file := range files {
-		if written[filepath.Base(file)], err = os.ReadFile(file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(written["the log"]) == 0 {
-		t.Error("nothing was logged")
-	}
-	for where, content := range written {
-		for name, secret := range secrets {
-			if len(secret) < 8 {
-				t.Fatalf("%s is %q", name, secret)
-			}
-			if bytes.Contains(content, []byte(secret)) {
-				t.Errorf("%s stands in %s", name, where)
-			}
-		}
-	}
-}
-
-// lockedBuffer collects what three programs log.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.all.Write(p)
-}
-
-func (b *lockedBuffer) Bytes() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return bytes.Clone(b.all.Bytes())
 }

@@ -20,6 +20,7 @@ import (
 // an attack wants: the programs' own checks are all that stands in the way. It
 // asks nobody, and is called by the name that it is asked under.
 type lyingServer struct {
+	Issuer string                      // in the metadata; empty: its own
 	Answer func(answer url.Values)     // changes what the browser carries back
 	Claims func(idToken jwt.MapClaims) // changes the ID token
 	About  string                      // whose data userinfo gives; empty: the ID token's sub
@@ -51,8 +52,12 @@ func (l *lyingServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	issuer := "http://" + r.Host
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
+		claimed := issuer
+		if l.Issuer != "" {
+			claimed = l.Issuer
+		}
 		reply(w, map[string]any{
-			"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
+			"issuer": claimed, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
 			"userinfo_endpoint": issuer + "/userinfo", "jwks_uri": issuer + "/jwks", "revocation_endpoint": issuer + "/revoke",
 			"id_token_signing_alg_values_supported": []string{"RS256"},
 		})

@@ -371,6 +371,7 @@ func TestTheRevocationFeedIsForResourceServers(t *testing.T) {
 func (w *World) stopAuthserver() {
 	w.stop[0]()
 	w.stop = w.stop[1:]
+	w.Client.CloseIdleConnections() // net/http does not repeat a POST on one that has ended
 }
 
 // startAuthserver starts it again where it was.

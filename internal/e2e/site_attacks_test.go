@@ -88,7 +88,7 @@ func lieToAcme(rule, refused string, liar *lyingServer) Attack {
 
 // signedInAtAcme tells whether Acme shows the browser what it shows to nobody.
 func signedInAtAcme(w *World, b *Browser) bool {
-	b.Stay = w.Acme + "/login"
+	b.Stay = "/login"
 	defer func() { b.Stay = "" }()
 	me := b.Get(w.Acme + "/me")
 	return me.Status == 200 && strings.Contains(me.Body, "Alice Moreau")

@@ -235,7 +235,7 @@ func copySeeded(t testing.TB, into string) {
 
 func runSQL(t testing.TB, path string, statements []string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path)
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}

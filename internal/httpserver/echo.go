@@ -1,9 +1,11 @@
 package httpserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -166,9 +168,9 @@ func AllowFormAction(c echo.Context, origin string) {
 	c.Response().Header().Set("Content-Security-Policy", contentSecurityPolicy("'self'", "'self' "+origin))
 }
 
-// refuseMalformed answers what no handler could read: a query that does not
-// decode would otherwise lose parameters silently, and a body in an encoding
-// that nobody asked for may be a bomb.
+// refuseMalformed answers what no handler could read: a query or a form that
+// does not decode would otherwise lose parameters silently, and a body in an
+// encoding that nobody asked for may be a bomb.
 func refuseMalformed(c echo.Context) error {
 	r := c.Request()
 	if r.URL.RawQuery != "" {
@@ -183,9 +185,42 @@ func refuseMalformed(c echo.Context) error {
 		return errBodyTooLarge
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		// Echo's own writer would not let it end the connection, and the server
+		// would wait for the rest.
+		r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, maxBody)
+		if strings.HasPrefix(r.Header.Get(echo.HeaderContentType), echo.MIMEApplicationForm) {
+			return refuseMalformedForm(r)
+		}
 	}
 	return nil
+}
+
+// refuseMalformedForm reads a form ahead, also for handlers that would not look
+// at it: no endpoint does what a form asks that says something unreadable.
+func refuseMalformedForm(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if !decodes(body) {
+		return echo.NewHTTPError(http.StatusBadRequest, "the body is not application/x-www-form-urlencoded: a percent sign without two hexadecimal digits, or a semicolon")
+	}
+	return nil
+}
+
+// decodes tells whether url.ParseQuery will read a form, without doing its work.
+func decodes(form []byte) bool {
+	for i, b := range form {
+		if b == ';' || (b == '%' && (i+2 >= len(form) || !hexadecimal(form[i+1]) || !hexadecimal(form[i+2]))) {
+			return false
+		}
+	}
+	return true
+}
+
+func hexadecimal(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
 }
 
 // publicHost leads a page that was asked for under another name of this

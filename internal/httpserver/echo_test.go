@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -167,6 +168,23 @@ func TestAQueryThatDoesNotDecodeIsRefused(t *testing.T) {
 		if resp := do(site(t, io.Discard), "GET", "/?"+query, ""); resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%q: %d", query, resp.StatusCode)
 		}
+	}
+}
+
+func TestAFormThatDoesNotDecodeIsRefused(t *testing.T) {
+	for form, status := range map[string]int{
+		"a=%zz": 400, "a=%": 400, "a=%4": 400, "a=1;b=2": 400, "%4g": 400, "a=%41%4a%4A&b=+%25%3B": 200, "": 200, "a=é&=&&": 200,
+	} {
+		if _, err := url.ParseQuery(form); (err == nil) != (status == 200) {
+			t.Errorf("%q: url.ParseQuery says %v", form, err)
+		}
+		if resp := do(site(t, io.Discard), "POST", "/form", form, "Content-Type", "application/x-www-form-urlencoded"); resp.StatusCode != status {
+			t.Errorf("%q: %d, want %d", form, resp.StatusCode, status)
+		}
+	}
+	// Another type is for its handler to read.
+	if resp := do(site(t, io.Discard), "POST", "/form", "a=%zz", "Content-Type", "text/plain"); resp.StatusCode != 200 {
+		t.Errorf("text/plain: %d", resp.StatusCode)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/acme-dreams/acme/bearer/bearertest"
 	"example.com/acme-dreams/acme/server"
@@ -71,6 +72,7 @@ func Start(t testing.TB, authserver *bearertest.Authserver, dataDir string) *Acm
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	worked := make(chan struct{})
+	_, before := authserver.Counts()
 	go func() { s.Work(ctx); close(worked) }()
 	listening := httptest.NewServer(s)
 	t.Cleanup(func() {
@@ -79,7 +81,21 @@ func Start(t testing.TB, authserver *bearertest.Authserver, dataDir string) *Acm
 		<-worked
 		_ = s.Close()
 	})
+	waitForNews(authserver, before)
 	return &Acme{Authserver: authserver, Server: s, Log: log, t: t, url: listening.URL}
+}
+
+// waitForNews waits until Acme has heard which tokens are revoked: whoever asks
+// a second time has taken in the first answer. An authorization server that is
+// down has nothing to say.
+func waitForNews(authserver *bearertest.Authserver, before int) {
+	down := false
+	authserver.Do(func() { down = authserver.Down })
+	for deadline := time.Now().Add(5 * time.Second); !down && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if _, polls := authserver.Counts(); polls > before+1 {
+			return
+		}
+	}
 }
 
 // Try returns why the program does not start on a data directory.

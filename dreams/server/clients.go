@@ -21,9 +21,9 @@ type clients struct {
 	widget *widget.Widget
 }
 
-func newClients(c program.Config, pages *site.Site, accounts *flow.AuthorizationServer) clients {
+func newClients(c program.Config, accounts *flow.AuthorizationServer) clients {
 	return clients{
-		tv:     tv.New(c.Env, c.Log, c.Now, c.Back, pages.Sessions, accounts),
+		tv:     tv.New(c.Env, c.Log, c.Now, c.Random, c.Back, accounts),
 		spa:    &spa.App{Env: c.Env, Server: accounts},
 		widget: &widget.Widget{Env: c.Env, Server: accounts},
 	}

@@ -93,7 +93,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	}).Open()
 	pages.Lessons = classroom.Returned
 	pages.Night = night.New(db, pages.LookAgain, c.Now, c.Log)
-	s := &Server{site: pages, store: db, catalogue: keeper, clients: newClients(c, pages, accounts), log: c.Log}
+	s := &Server{site: pages, store: db, catalogue: keeper, clients: newClients(c, accounts), log: c.Log}
 	if c.Env.SMTPURL != "" {
 		s.smtp = &offers.SMTP{Address: string(c.Env.SMTPURL)}
 	}

@@ -7,6 +7,6 @@
 //	evening.go  what is on once somebody has said yes
 //	qr.go       the picture of the address
 //
-// A television here is a tab of some browser, so its state is kept by session,
-// in memory: tokens and all, gone when the program stops.
+// A television here is a browser with a cookie, and its state lies in memory:
+// tokens and all, gone when the program stops.
 package tv

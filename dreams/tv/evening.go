@@ -13,8 +13,8 @@ import (
 
 // evening reads what the person shares with the television and makes offers of
 // it. Where the connection is over, it says so with flow.ErrEnded.
-func (t *Television) evening(ctx context.Context, browser string, granted []string) (page.TVEvening, error) {
-	acme := travelapi.Client{BaseURL: t.Env.AcmeURL.String(), Back: t.Back, Tokens: t.Refresh.Source(browser)}
+func (t *Television) evening(ctx context.Context, id string, granted []string) (page.TVEvening, error) {
+	acme := travelapi.Client{BaseURL: t.Env.AcmeURL.String(), Back: t.Back, Tokens: t.Refresh.Source(id)}
 	m := offers.Material{Granted: granted, Read: map[offers.Record]offers.Reading{}}
 	v := page.TVEvening{}
 	for _, one := range []struct {

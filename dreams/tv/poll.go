@@ -25,7 +25,7 @@ func (t *Television) Work(ctx context.Context) {
 	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
 	for {
-		for _, browser := range t.sets.due(t.Now()) {
+		for _, id := range t.sets.due(t.Now()) {
 			select {
 			case free <- struct{}{}:
 			case <-ctx.Done():
@@ -33,7 +33,7 @@ func (t *Television) Work(ctx context.Context) {
 			}
 			asking.Go(func() {
 				defer func() { <-free }()
-				t.poll(ctx, browser)
+				t.poll(ctx, id)
 			})
 		}
 		select {
@@ -45,13 +45,13 @@ func (t *Television) Work(ctx context.Context) {
 }
 
 // poll asks once, whether or not it is time to.
-func (t *Television) poll(ctx context.Context, browser string) {
-	device, may := t.sets.ask(browser, t.Now())
+func (t *Television) poll(ctx context.Context, id string) {
+	device, may := t.sets.ask(id, t.Now())
 	if !may {
 		return
 	}
 	tokens, err := t.Device.Poll(ctx, device)
-	if t.sets.answered(browser, device.Code, tokens, err, t.Now()) {
+	if t.sets.answered(id, device.Code, tokens, err, t.Now()) {
 		if refused := (*flow.TokenError)(nil); err != nil && !errors.As(err, &refused) {
 			t.Log.Warn("a television gets no answer", "error", err)
 		}

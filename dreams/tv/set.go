@@ -68,18 +68,18 @@ func (s *set) answered(t flow.Tokens, err error, now time.Time) {
 // many others finds theirs switched off.
 const maxSets = 200
 
-// sets is every television that is on, by the session of its tab.
+// sets is every television that is on, by id.
 type sets struct {
 	mu  sync.Mutex
 	all map[string]*set
 }
 
 // look returns a copy of a television; found is false where it is off.
-func (s *sets) look(browser string, now time.Time) (copied set, found bool) {
+func (s *sets) look(id string, now time.Time) (copied set, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := s.all[browser]
-	if browser == "" || one == nil {
+	one := s.all[id]
+	if id == "" || one == nil {
 		return set{}, false
 	}
 	one.used = now
@@ -96,14 +96,14 @@ func (s *sets) expire(one *set, now time.Time) {
 
 // put switches a television on, and returns the tokens of the one that it
 // replaces or drives out.
-func (s *sets) put(browser string, d flow.Device, now time.Time) (left flow.Tokens) {
+func (s *sets) put(id string, d flow.Device, now time.Time) (left flow.Tokens) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all == nil {
 		s.all = map[string]*set{}
 	}
-	gone := browser
-	if s.all[browser] == nil && len(s.all) >= maxSets {
+	gone := id
+	if s.all[id] == nil && len(s.all) >= maxSets {
 		for other, one := range s.all {
 			if s.all[gone] == nil || one.used.Before(s.all[gone].used) {
 				gone = other
@@ -114,19 +114,19 @@ func (s *sets) put(browser string, d flow.Device, now time.Time) (left flow.Toke
 		left = old.tokens
 		delete(s.all, gone)
 	}
-	s.all[browser] = &set{device: d, next: now.Add(d.Interval), used: now}
+	s.all[id] = &set{device: d, next: now.Add(d.Interval), used: now}
 	return left
 }
 
 // off switches a television off and returns the tokens that it had.
-func (s *sets) off(browser string) flow.Tokens {
+func (s *sets) off(id string) flow.Tokens {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var left flow.Tokens
-	if one := s.all[browser]; one != nil {
+	if one := s.all[id]; one != nil {
 		left = one.tokens
 	}
-	delete(s.all, browser)
+	delete(s.all, id)
 	return left
 }
 
@@ -135,10 +135,10 @@ func (s *sets) due(now time.Time) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []string
-	for browser, one := range s.all {
+	for id, one := range s.all {
 		s.expire(one, now)
 		if one.stage == waiting && !one.asking && !now.Before(one.next) {
-			all = append(all, browser)
+			all = append(all, id)
 		}
 	}
 	return all
@@ -146,10 +146,10 @@ func (s *sets) due(now time.Time) []string {
 
 // ask marks a television as asking and returns what it asks with. One that is
 // asking already, or has nothing to ask, is left alone.
-func (s *sets) ask(browser string, now time.Time) (d flow.Device, may bool) {
+func (s *sets) ask(id string, now time.Time) (d flow.Device, may bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := s.all[browser]
+	one := s.all[id]
 	if one == nil {
 		return flow.Device{}, false
 	}
@@ -163,10 +163,10 @@ func (s *sets) ask(browser string, now time.Time) (d flow.Device, may bool) {
 
 // answered keeps an answer. Where the television was switched off meanwhile, or
 // shows another code, it takes nothing and returns false.
-func (s *sets) answered(browser, code string, t flow.Tokens, err error, now time.Time) bool {
+func (s *sets) answered(id, code string, t flow.Tokens, err error, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := s.all[browser]
+	one := s.all[id]
 	if one == nil || one.device.Code != code {
 		return false
 	}
@@ -178,10 +178,10 @@ func (s *sets) answered(browser, code string, t flow.Tokens, err error, now time
 // flow.Connections, and flow.RefreshToken does the rest.
 
 // ConnectionTokens implements flow.Connections.
-func (s *sets) ConnectionTokens(_ context.Context, browser string) (flow.Tokens, error) {
+func (s *sets) ConnectionTokens(_ context.Context, id string) (flow.Tokens, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := s.all[browser]
+	one := s.all[id]
 	if one == nil || one.stage != on {
 		return flow.Tokens{}, flow.ErrEnded
 	}
@@ -190,10 +190,10 @@ func (s *sets) ConnectionTokens(_ context.Context, browser string) (flow.Tokens,
 
 // RotateRefreshToken implements flow.Connections. Nothing is written to a disk:
 // a television that is restarted shows a new code.
-func (s *sets) RotateRefreshToken(_ context.Context, browser string, t flow.Tokens) error {
+func (s *sets) RotateRefreshToken(_ context.Context, id string, t flow.Tokens) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := s.all[browser]
+	one := s.all[id]
 	if one == nil || one.stage != on {
 		return flow.ErrEnded
 	}
@@ -202,10 +202,10 @@ func (s *sets) RotateRefreshToken(_ context.Context, browser string, t flow.Toke
 }
 
 // EndConnection implements flow.Connections.
-func (s *sets) EndConnection(_ context.Context, browser, _ string) error {
+func (s *sets) EndConnection(_ context.Context, id, _ string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if one := s.all[browser]; one != nil && one.stage == on {
+	if one := s.all[id]; one != nil && one.stage == on {
 		one.stage, one.tokens = ended, flow.Tokens{}
 	}
 	return nil

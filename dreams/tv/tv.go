@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -29,11 +30,11 @@ var Scopes = []string{"profile", "packages:read", "preferences:read", "offline_a
 
 // Television answers the requests for /tv.
 type Television struct {
-	Env      environment.Environment
-	Log      *slog.Logger
-	Now      func() time.Time
-	Back     http.RoundTripper
-	Sessions *session.Sessions
+	Env    environment.Environment
+	Log    *slog.Logger
+	Now    func() time.Time
+	Random io.Reader
+	Back   http.RoundTripper
 
 	Device     *flow.DeviceCode
 	Refresh    *flow.RefreshToken
@@ -43,10 +44,10 @@ type Television struct {
 }
 
 // New puts a television together. It asks nobody anything yet.
-func New(env environment.Environment, log *slog.Logger, now func() time.Time, back http.RoundTripper, sessions *session.Sessions, server *flow.AuthorizationServer) *Television {
+func New(env environment.Environment, log *slog.Logger, now func() time.Time, random io.Reader, back http.RoundTripper, server *flow.AuthorizationServer) *Television {
 	client := flow.Client{ID: ClientID} // public: a television keeps no secret
 	t := &Television{
-		Env: env, Log: log, Now: now, Back: back, Sessions: sessions,
+		Env: env, Log: log, Now: now, Random: random, Back: back,
 		Device:     &flow.DeviceCode{Server: server, Client: ClientID, Scopes: Scopes, Now: now},
 		Revocation: &flow.Revocation{Server: server, Client: client},
 	}
@@ -77,17 +78,17 @@ func (t *Television) Routes() []Route {
 // show is the screen.
 func (t *Television) show(c echo.Context, frame func(string) views.Frame) error {
 	ctx, now := c.Request().Context(), t.Now()
-	browser := t.Sessions.Browser(ctx)
-	one, found := t.sets.look(browser, now)
+	id := t.id(c)
+	one, found := t.sets.look(id, now)
 	v := page.TVView{Off: !found, Dreams: t.Env.DreamsURL.String()}
 	if found && one.stage == on {
-		evening, err := t.evening(ctx, browser, one.tokens.Scope)
+		evening, err := t.evening(ctx, id, one.tokens.Scope)
 		if err != nil && !errors.Is(err, flow.ErrEnded) {
 			return err
 		}
 		if v.Evening = &evening; err != nil {
 			v.Evening = nil
-			one, _ = t.sets.look(browser, now) // it has ended under our hands
+			one, _ = t.sets.look(id, now) // it has ended under our hands
 		}
 	}
 	switch {
@@ -142,19 +143,34 @@ func over(one set) *page.TVOver {
 // begin asks for a code and shows it.
 func (t *Television) begin(c echo.Context, _ func(string) views.Frame) error {
 	ctx := c.Request().Context()
-	browser, err := t.Sessions.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	if err := t.Sessions.Save(ctx, c.Response()); err != nil {
-		return err
-	}
 	device, err := t.Device.Start(ctx)
 	if err != nil {
 		return err
 	}
-	t.giveBack(ctx, t.sets.put(browser, device, t.Now()))
+	id, err := flow.Unguessable(t.Random) // a new one each time: nobody can have planted it
+	if err != nil {
+		return err
+	}
+	t.giveBack(ctx, t.sets.off(t.id(c)))
+	t.giveBack(ctx, t.sets.put(id, device, t.Now()))
+	c.SetCookie(&http.Cookie{
+		Name: t.cookie(), Value: id, Path: "/", HttpOnly: true, Secure: t.Env.DreamsURL.Secure(), SameSite: http.SameSiteLaxMode,
+	})
 	return t.see(c)
+}
+
+// A television outlives the session of a visitor, so it has a cookie of its own.
+func (t *Television) cookie() string {
+	return session.CookieName("dreams_tv", t.Env.DreamsURL.Secure())
+}
+
+// id is which television asks; empty: none that was ever on.
+func (t *Television) id(c echo.Context) string {
+	cookie, err := c.Cookie(t.cookie())
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
 }
 
 // askNow is the impatient button: it asks before the interval is over, and the
@@ -163,14 +179,14 @@ func (t *Television) askNow(c echo.Context, _ func(string) views.Frame) error {
 	ctx := c.Request().Context()
 	// The answer belongs to the television: it must not be lost with a browser
 	// that does not wait for it.
-	t.poll(context.WithoutCancel(ctx), t.Sessions.Browser(ctx))
+	t.poll(context.WithoutCancel(ctx), t.id(c))
 	return t.see(c)
 }
 
 // off gives the tokens back and forgets the code.
 func (t *Television) off(c echo.Context, _ func(string) views.Frame) error {
 	ctx := c.Request().Context()
-	t.giveBack(context.WithoutCancel(ctx), t.sets.off(t.Sessions.Browser(ctx)))
+	t.giveBack(context.WithoutCancel(ctx), t.sets.off(t.id(c)))
 	return t.see(c)
 }
 

@@ -6,6 +6,7 @@
 //	refresh_token.go         we come back later (RFC 6749 §6)
 //	client_credentials.go    we speak for ourselves (RFC 6749 §4.4)
 //	device_code.go           a television that cannot type (RFC 8628)
+//	password.go              what nobody should do any more (RFC 6749 §4.3)
 //	client_assertion.go      we sign in place of a secret (RFC 7523 §2.2)
 //	token_exchange.go        we pass on less than we hold (RFC 8693)
 //	jwt_bearer.go            we sign for a person who agreed to it (RFC 7523 §2.1)

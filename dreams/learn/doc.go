@@ -30,6 +30,7 @@
 //	run.Answer("…", answer)      what Acme said; c.Call(ctx, path, token) asks it
 //	run.Refused(…)               the one thing that the grant cannot do, and who said no
 //	run.Note("…")                a remark below the messages
+//	run.Invite(…)                something to do in another tab
 //	run.Redirect(address)        sends the browser there: the run goes on later
 //	run.Authorize(ctx, request)  the same, to the authorization endpoint for dreams-web
 //

@@ -6,8 +6,11 @@ func (c *Classroom) all() []Lesson {
 		c.pkce(),
 		c.authorizationCode(),
 		c.refreshToken(),
+		c.deviceCode(),
 		c.clientCredentials(),
 		c.jwtBearer(),
 		c.tokenExchange(),
+		c.implicit(),
+		c.password(),
 	}
 }

@@ -16,8 +16,12 @@ type Result struct {
 	Answers   []Shown
 	Refusal   *Refusal
 	Notes     []string
+	Invite    Invitation
 	Trouble   string // why the run ended early; empty: it did not
 }
+
+// Invitation is something that the person has to do elsewhere, in another tab.
+type Invitation struct{ Words, Label, Href string }
 
 // Token is a token to be taken apart.
 type Token struct{ Label, Raw string }

@@ -41,6 +41,10 @@ func (r *Run) Note(format string, args ...any) {
 	r.result.Notes = append(r.result.Notes, fmt.Sprintf(format, args...))
 }
 
+// Invite asks the person to do something in another tab; an empty one takes the
+// request back.
+func (r *Run) Invite(i Invitation) { r.result.Invite = i }
+
 // Decode takes a token apart for the page. With WIRETAP=off nobody keeps it.
 func (r *Run) Decode(label, token string) {
 	if token != "" && r.Recording != nil {
@@ -79,6 +83,17 @@ func (r *Run) Authorize(ctx context.Context, request flow.AuthorizationRequest) 
 	r.Recording.Browser(wiretap.AuthorizationServer, http.MethodGet, to, 0, "", r.room.Now())
 	r.Redirect(to, u.Query().Get("state"))
 	return nil
+}
+
+// fragment is what stood behind the # of the address, as a script told it.
+func (r *Run) fragment() url.Values {
+	all := url.Values{}
+	for _, name := range []string{"access_token", "expires_in", "scope"} {
+		if value := r.Form.Get(name); value != "" {
+			all.Set(name, value)
+		}
+	}
+	return all
 }
 
 // Answer is what Acme's API said.

@@ -48,7 +48,7 @@ func (c *Classroom) view(l Lesson) page.LessonView {
 
 // shown is a result as the page has it.
 func (c *Classroom) shown(r Result) page.ResultView {
-	v := page.ResultView{At: clock(r.At), Recorded: bool(c.Env.Wiretap), Dropped: r.Dropped, Notes: r.Notes, Trouble: r.Trouble}
+	v := page.ResultView{At: clock(r.At), Recorded: bool(c.Env.Wiretap), Dropped: r.Dropped, Notes: r.Notes, Invite: page.InvitationView(r.Invite), Trouble: r.Trouble}
 	for _, e := range r.Exchanges {
 		v.Messages = append(v.Messages, message(e))
 	}

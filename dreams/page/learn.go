@@ -101,8 +101,12 @@ type ResultView struct {
 	Answers  []AnswerView
 	Refusal  *RefusalView
 	Notes    []string
+	Invite   InvitationView
 	Trouble  string
 }
+
+// InvitationView is something to do in another tab.
+type InvitationView struct{ Words, Label, Href string }
 
 // MessageView is one exchange.
 type MessageView struct {

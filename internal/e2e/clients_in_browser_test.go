@@ -200,3 +200,59 @@ func TestClientsWithoutScript(t *testing.T) {
 		}
 	}
 }
+
+// The television and Acme's first app, and the lessons about them, look as they
+// should; the lesson about the implicit grant goes through the widget's script.
+func TestOtherScreensInABrowser(t *testing.T) {
+	b := realBrowser(t)
+	var found findings
+	w := New(t, Options{})
+	a := newAuditor(t, w, b, &found)
+
+	a.openLarge("tv, off", w.Dreams+"/tv")
+	a.tab.Size(1280, 900)
+	a.click("tv, waiting", `//main//button[contains(., "Switch it on")]`, 200)
+	a.as(projector)
+	a.tab.Size(1280, 900)
+	if size := chrome.Evaluate[float64](a.tab, `parseFloat(getComputedStyle(document.querySelector(".tv .code")).fontSize)`); size < 64 {
+		t.Errorf("the code is %v pixels high, and has to be read from a sofa", size)
+	}
+	if module := chrome.Evaluate[float64](a.tab, `document.querySelector(".qr").getBoundingClientRect().width / document.querySelector(".qr").viewBox.baseVal.width`); module < 8 {
+		t.Errorf("a module of the QR code is %v pixels wide", module)
+	}
+	a.tab.Click(`//main//button[contains(., "ask at once")]`)
+	a.click("tv, impatient", `//main//button[contains(., "ask at once")]`, 200)
+	phone := a.w.SignedIn(t, "alice")
+	phone.Form(w.TypeCode(phone, chrome.Evaluate[string](a.tab, `document.querySelector(".tv .code").textContent`)), "decision").
+		With(url.Values{"scope": {"profile", "preferences:read", "packages:read"}, "decision": {"allow"}, "duration": nil}).Submit()
+	w.Clock.Advance(time.Minute)
+	for begin := time.Now(); !strings.Contains(a.tab.Text(), "Good evening, Alice"); a.tab.Open(w.Dreams + "/tv") {
+		if time.Since(begin) > 20*time.Second {
+			t.Fatal(a.tab.Text())
+		}
+	}
+	a.open("tv, on", w.Dreams+"/tv", 200)
+
+	a.open("mobile", w.Acme+"/mobile", 200)
+	a.tab.Type("#username", "alice")
+	a.tab.Type("#password", "wonderlust")
+	a.click("mobile, refused", "#mobile-sign-in", 422)
+	a.tab.Type("#password", "wanderlust")
+	a.click("mobile, in", "#mobile-sign-in", 200)
+
+	a.open("lesson, password", w.Dreams+"/learn/password", 200)
+	a.tab.Type("#password", "wanderlust")
+	a.click("lesson, password run", "#run", 200)
+	a.open("lesson, device code", w.Dreams+"/learn/device-code", 200)
+	a.click("lesson, device code under way", "#run", 200)
+	a.open("lesson, implicit", w.Dreams+"/learn/implicit", 200)
+	a.tab.Click("#run")
+	a.signIn("alice", "wanderlust")
+	allowAll(a.tab)
+	until(t, a.tab, "the way back to the lesson", `location.pathname === "/learn/implicit" && document.readyState === "complete"`)
+	a.look("lesson, implicit run", 200, 200)
+	if text := a.tab.Text(); !strings.Contains(text, "unauthorized_client") || !strings.Contains(text, "Alice Moreau") {
+		t.Errorf("the lesson ended with: %s", text)
+	}
+	found.report(t)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -54,7 +55,11 @@ func (g *DeviceCode) Start(ctx context.Context) (Device, error) {
 	if config.Endpoint.DeviceAuthURL == "" {
 		return Device{}, errors.New("the authorization server has no device authorization endpoint")
 	}
-	response, err := config.DeviceAuth(g.Server.context(ctx))
+	// x/oauth2 leaves the context out of this request. With it, the request ends
+	// when its caller does.
+	client := *g.Server.http
+	client.Transport = inContext{ctx, client.Transport}
+	response, err := config.DeviceAuth(context.WithValue(ctx, oauth2.HTTPClient, &client))
 	if err != nil {
 		return Device{}, tokenError(err)
 	}
@@ -83,6 +88,16 @@ func (g *DeviceCode) device(response *oauth2.DeviceAuthResponse) (Device, error)
 		d.Interval = 5 * time.Second // "If no value is provided, clients MUST use 5 as the default." (RFC 8628 §3.2)
 	}
 	return d, nil
+}
+
+// inContext sends requests in a context that their maker has left out.
+type inContext struct {
+	ctx  context.Context
+	base http.RoundTripper
+}
+
+func (t inContext) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.base.RoundTrip(req.WithContext(t.ctx))
 }
 
 // Poll asks once. A *TokenError says how to go on: see Device.After.

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -106,5 +107,27 @@ func TestHowADeviceGoesOn(t *testing.T) { // RFC 8628 §3.5
 	far := Device{Interval: 2 * time.Minute}
 	if next, _ := far.After(&Unreachable{errors.New("timeout")}); next.Interval != 2*time.Minute {
 		t.Errorf("a silent server made a patient device ask more often: %v", next.Interval)
+	}
+}
+
+func TestAskingForACodeEndsWithItsCaller(t *testing.T) {
+	released := make(chan struct{})
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/device_authorization" {
+			<-released
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"issuer":%q,"token_endpoint":"x","device_authorization_endpoint":%q}`, server.URL, server.URL+"/device_authorization")
+	}))
+	defer server.Close()
+	defer close(released)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	g := &DeviceCode{Server: NewAuthorizationServer(server.URL, http.DefaultTransport), Client: "tv", Now: time.Now}
+	begin := time.Now()
+	if _, err := g.Start(ctx); err == nil || time.Since(begin) > 5*time.Second {
+		t.Errorf("after %v: %v", time.Since(begin), err)
 	}
 }

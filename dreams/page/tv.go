@@ -63,9 +63,9 @@ func tvCard(o offers.Offer) views.PostcardView {
 func asks(n int) string {
 	switch n {
 	case 0:
-		return "never"
+		return "It has not asked yet."
 	case 1:
-		return "once"
+		return "It has asked once."
 	}
-	return number(n) + " times"
+	return "It has asked " + number(n) + " times."
 }

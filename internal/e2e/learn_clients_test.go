@@ -15,7 +15,7 @@ func TestLessonDeviceCode(t *testing.T) {
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	page := html.UnescapeString(b.Form(b.Get(w.Dreams+"/learn/device-code"), "run").Submit().Body)
-	says(t, page, "slow_down", "authorization_pending", "every 10 seconds", "It goes on", "Open the phone simulator")
+	says(t, page, "/device_authorization", "slow_down", "authorization_pending", "every 10 seconds", "It goes on", "Open the phone simulator")
 	code := regexp.MustCompile(`The television shows ([A-Z]{4}-[A-Z]{4})`).FindStringSubmatch(page)
 	if code == nil {
 		t.Fatalf("no code:\n%s", section(page))

@@ -52,8 +52,9 @@ func (c *Classroom) pkce() Lesson {
 			{"authserver/grant/authorization_code.go", "the redemption"},
 			{"authserver/oauth/pkce.go", "the comparison"},
 		},
-		Before: "Your browser goes to Acme’s accounts twice: once for the real thing, once for a thief who has the code and not the verifier. If you have allowed it before, you see nothing of it but the address bar.",
-		Run:    c.runPKCE, Return: c.returnPKCE,
+		Before:    "Your browser goes to Acme’s accounts twice: once for the real thing, once for a thief who has the code and not the verifier. If you have allowed it before, you see nothing of it but the address bar.",
+		Elsewhere: views.Link{Label: "The same in one page, without a server", Href: "/spa"},
+		Run:       c.runPKCE, Return: c.returnPKCE,
 	}
 }
 

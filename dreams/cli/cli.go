@@ -186,7 +186,7 @@ func (p *Program) whoami(ctx context.Context, args []string) error {
 		return err
 	}
 	if me.Subject != who.Subject {
-		return errors.New("Acme's API and its accounts speak of two different people")
+		return errors.New("the API and the accounts of Acme speak of two different people")
 	}
 	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\n", clean(me.Name))

@@ -63,9 +63,6 @@ var commands = map[string]func(*Program, context.Context, []string) error{
 	"login": (*Program).login, "logout": (*Program).logout, "whoami": (*Program).whoami, "packages": (*Program).packages,
 }
 
-// Knows tells whether a word is one of the commands.
-func Knows(word string) bool { return commands[word] != nil }
-
 // Main runs a command and returns its exit status.
 func Main(args []string) int {
 	variables := map[string]string{}
@@ -97,7 +94,7 @@ func (m misused) Error() string { return m.words }
 
 // Run runs a command.
 func (p *Program) Run(ctx context.Context, args []string) int {
-	if len(args) == 0 || !Knows(args[0]) {
+	if len(args) == 0 || commands[args[0]] == nil {
 		return complain(p.Err, misuse, misused{usage})
 	}
 	err := commands[args[0]](p, ctx, args[1:])

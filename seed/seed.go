@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-//go:embed *.json
+//go:embed *.json keys/*.jwk
 var files embed.FS
 
 // User is a person with an Acme account. The authorization server seeds the
@@ -30,24 +30,26 @@ type User struct {
 // Client is an application as RFC 7591 §2 would register it, with the words
 // that the consent page needs.
 type Client struct {
-	ID                       string   `json:"client_id"`
-	Secret                   string   `json:"client_secret,omitempty"`
-	Name                     string   `json:"client_name"`
-	Kind                     string   `json:"kind"` // web, browser, native, device, machine or resource_server
-	TokenEndpointAuthMethods []string `json:"token_endpoint_auth_methods"`
-	GrantTypes               []string `json:"grant_types"`
-	ResponseTypes            []string `json:"response_types,omitempty"`
-	Scopes                   []string `json:"scopes"`
-	RedirectURIs             []string `json:"redirect_uris,omitempty"` // with {ACME_URL} and {DREAMS_URL}, expanded at every start
-	RequirePKCE              bool     `json:"require_pkce,omitempty"`
-	Resource                 string   `json:"resource,omitempty"`    // of a resource server: its identifier
-	FirstParty               bool     `json:"first_party,omitempty"` // consent is asked only with prompt=consent
-	AlwaysAsk                bool     `json:"always_ask,omitempty"`  // consent is never silent (RFC 8252 §8.6)
-	Purpose                  string   `json:"purpose,omitempty"`     // in the client's own voice
-	Developer                string   `json:"developer,omitempty"`
-	Verified                 bool     `json:"verified,omitempty"`
-	Homepage                 string   `json:"homepage,omitempty"` // with {ACME_URL} and {DREAMS_URL}
-	Since                    string   `json:"since"`              // RFC 3339 date
+	ID                       string          `json:"client_id"`
+	Secret                   string          `json:"client_secret,omitempty"`
+	Name                     string          `json:"client_name"`
+	Kind                     string          `json:"kind"` // web, browser, native, device, machine or resource_server
+	TokenEndpointAuthMethods []string        `json:"token_endpoint_auth_methods"`
+	GrantTypes               []string        `json:"grant_types"`
+	ResponseTypes            []string        `json:"response_types,omitempty"`
+	Scopes                   []string        `json:"scopes"`
+	RedirectURIs             []string        `json:"redirect_uris,omitempty"` // with {ACME_URL} and {DREAMS_URL}, expanded at every start
+	RequirePKCE              bool            `json:"require_pkce,omitempty"`
+	Resource                 string          `json:"resource,omitempty"`    // of a resource server: its identifier
+	FirstParty               bool            `json:"first_party,omitempty"` // consent is asked only with prompt=consent
+	AlwaysAsk                bool            `json:"always_ask,omitempty"`  // consent is never silent (RFC 8252 §8.6)
+	Purpose                  string          `json:"purpose,omitempty"`     // in the client's own voice
+	Developer                string          `json:"developer,omitempty"`
+	Verified                 bool            `json:"verified,omitempty"`
+	Homepage                 string          `json:"homepage,omitempty"` // with {ACME_URL} and {DREAMS_URL}
+	Since                    string          `json:"since"`              // RFC 3339 date
+	JWKS                     json.RawMessage `json:"jwks,omitempty"`     // public keys that it signs with
+	ActsFor                  string          `json:"acts_for,omitempty"` // the client whose people it may speak for
 	// Reasons tells for each scope why the client wants it; the consent page shows it.
 	Reasons map[string]string `json:"reasons,omitempty"`
 }
@@ -113,6 +115,11 @@ func Packages() []Package           { return read[Package]("packages.json") }
 func Reviews() []Review             { return read[Review]("reviews.json") }
 func Posts() []Post                 { return read[Post]("posts.json") }
 func AllPreferences() []Preferences { return read[Preferences]("preferences.json") }
+
+// Key returns a private key of the demonstration, a JWK (RFC 7517): of
+// dreams-batch there are dreams-batch-es256 and dreams-batch-rs256. Everybody
+// can read them here, so they keep nobody out.
+func Key(name string) ([]byte, error) { return files.ReadFile("keys/" + name + ".jwk") }
 
 // read panics on a file that does not parse: the files are part of the
 // program, and a test loads every one of them.

@@ -4,8 +4,10 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -83,11 +85,27 @@ func (a *API) Mount(e *echo.Echo) {
 func (a *API) authorized(r Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		token, err := a.Verifier.Verify(c.Request().Context(), c.Request().Header, r.Scope)
+		tellScopes(c.Response().Header(), r, token, err)
 		if err != nil {
 			return err
 		}
 		return r.Handle(c, token)
 	}
+}
+
+// tellScopes says on every answer what the token has and what the request
+// accepts, as GitHub's API does: who debugs a 403 sees both at once. A token
+// that was refused for anything but its scope tells nothing.
+func tellScopes(h http.Header, r Route, token *bearer.Token, err error) {
+	held := ""
+	var refusal *bearer.Refusal
+	if errors.As(err, &refusal) {
+		held = refusal.Held
+	} else if token != nil {
+		held = token.Claims.Scope
+	}
+	h.Set("X-OAuth-Scopes", strings.ReplaceAll(held, " ", ", "))
+	h.Set("X-Accepted-OAuth-Scopes", r.Scope)
 }
 
 const contentType = "application/json"

@@ -36,5 +36,5 @@ func allowAnyOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 
 func allowOrigin(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Location, Retry-After")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Location, Retry-After, X-OAuth-Scopes, X-Accepted-OAuth-Scopes")
 }

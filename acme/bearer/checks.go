@@ -160,7 +160,7 @@ func checkRevocation(p *presentation) error {
 
 func checkScope(p *presentation) error {
 	if !p.token.Claims.HasScope(p.scope) {
-		return insufficientScope("The token does not have the scope that this needs", p.scope)
+		return insufficientScope("The token does not have the scope that this needs", p)
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func checkScope(p *presentation) error {
 // account; should it ever, nobody's data would hang on it.
 func checkUser(p *presentation) error {
 	if Private(p.scope) && !p.token.Claims.HasUser() {
-		return insufficientScope("The token was not granted by a person", p.scope)
+		return insufficientScope("The token was not granted by a person", p)
 	}
 	return nil
 }
@@ -188,8 +188,8 @@ func checkFeed(p *presentation) error {
 	return nil
 }
 
-func insufficientScope(description, scope string) error {
-	return &Refusal{Code: InsufficientScope, Description: description, Scope: scope}
+func insufficientScope(description string, p *presentation) error {
+	return &Refusal{Code: InsufficientScope, Description: description, Scope: p.scope, Held: p.token.Claims.Scope}
 }
 
 // Private tells whether a scope opens data of a person. What is not known to be

@@ -20,6 +20,7 @@ type Refusal struct {
 	Code        string // empty: there was no token
 	Description string
 	Scope       string // with InsufficientScope: what was needed
+	Held        string // with InsufficientScope: what the token, good but for that, has
 }
 
 func (r *Refusal) Error() string { return strings.TrimSpace(r.Code + " " + r.Description) }

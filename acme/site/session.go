@@ -79,6 +79,7 @@ func (s *Site) keepSession(c echo.Context, lifetime time.Duration) error {
 		return err
 	}
 	s.sessions.WriteSessionCookie(ctx, c.Response(), token, expiry)
+	c.Response().Header().Set("Cache-Control", "no-store") // scs would have a copy without the cookie kept
 	return nil
 }
 

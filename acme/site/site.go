@@ -96,6 +96,9 @@ func (s *Site) Routes() []Route {
 		{"POST", "/logout", s.logout, "end Acme Travel's session"},
 		{"GET", "/signed-out", s.signedOut, "what ended and what did not"},
 
+		{"GET", "/mobile", s.mobile, "Acme's first app for telephones: what was wrong with it"},
+		{"POST", "/mobile", s.mobileSignIn, "the password grant"},
+
 		{"GET", "/developers", s.developers, "the API in short"},
 		{"GET", "/help", s.help, "questions and answers"},
 		{"POST", "/theme", echo.WrapHandler(views.ThemeHandler(themeCookie, s.env.AcmeURL.Secure())), "light, dark, projector"},

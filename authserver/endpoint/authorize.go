@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/store"
 	"example.com/acme-dreams/internal/check"
@@ -39,12 +40,13 @@ var clientChecks = []check.Check[addressed]{
 // asked is what is known once client and redirect URI are good.
 type asked struct {
 	oauth.AuthorizationRequest
-	Client *oauth.Client
+	Client       *oauth.Client
+	LegacyGrants bool // the implicit grant is offered
 }
 
 // requestChecks judge what is asked. From here on a refusal goes back to the
 // client, by redirect.
-var requestChecks = []check.Check[asked]{
+var requestChecks = slices.Concat([]check.Check[asked]{
 	check.New("no parameter of the authorization request stands twice", "RFC 6749 §3.1", noParameterTwice),
 	check.New("state is visible characters, 2,048 at most", "RFC 6749 Appendix A.5", stateAcceptable),
 	check.New("request object is not used", "OIDC Core §3.1.2.6", noRequestObject),
@@ -56,18 +58,23 @@ var requestChecks = []check.Check[asked]{
 	check.New("a client that must use PKCE sends a code_challenge", "RFC 7636 §4.4.1", codeChallengeSent),
 	check.New("code_challenge_method is S256", "RFC 9700 §2.1.1", codeChallengeMethodS256),
 	check.New("code_challenge is a SHA-256 in base64url", "RFC 7636 §4.2", codeChallengeWellFormed),
+	check.New("prompt=none stands alone", "OIDC Core §3.1.2.1", promptNoneAlone),
+	check.New("max_age is a number of seconds", "OIDC Core §3.1.2.1", maxAgeNumber),
+}, scopeChecks)
+
+// scopeChecks judge the scope, here and where a device asks (RFC 8628 §3.1).
+var scopeChecks = []check.Check[asked]{
 	check.New("scope is given", "RFC 6749 §3.3", scopeGiven),
 	check.New("scope that is asked for is known", "RFC 6749 §4.1.2.1", scopeKnown),
 	check.New("client may ask for the scope", "RFC 6749 §4.1.2.1", scopeAllowed),
-	check.New("prompt=none stands alone", "OIDC Core §3.1.2.1", promptNoneAlone),
-	check.New("max_age is a number of seconds", "OIDC Core §3.1.2.1", maxAgeNumber),
 }
 
 // pending is an authorization request on its way through login and consent.
 type pending struct {
 	oauth.AuthorizationRequest
 	Client      *oauth.Client
-	Interaction string // empty: nobody had to be asked yet
+	Interaction string  // empty: nobody had to be asked yet
+	Device      *device // a television waits, and no redirect; nil: a redirect
 	StartedAt   time.Time
 }
 
@@ -85,6 +92,9 @@ func (e *Endpoints) Resume(c echo.Context) error {
 	p, err := e.interaction(c, c.QueryParam("interaction"))
 	if err != nil {
 		return err
+	}
+	if p.Device != nil { // there is no request to go on with, only a question
+		return c.Redirect(http.StatusSeeOther, "/consent?interaction="+p.Interaction)
 	}
 	return e.authorize(c, p.Sent, p.Interaction, p.StartedAt)
 }
@@ -143,9 +153,13 @@ func (e *Endpoints) authorize(c echo.Context, sent oauth.Parameters, interaction
 	code := e.newCode(p, session, req.Scope)
 	why := store.Silent{Interaction: p.Interaction}
 	if !p.Client.FirstParty {
-		why.Consent = consent
+		why.Consent, code.Grant.ExpiresAt = consent, consent.ExpiresAt
 	}
-	err = e.Store.IssueAuthorizationCode(background(c), code, why)
+	if p.ResponseType == "token" {
+		err = e.Store.GrantSilently(background(c), code.Grant, why)
+	} else {
+		err = e.Store.IssueAuthorizationCode(background(c), code, why)
+	}
 	switch {
 	case errors.Is(err, store.ErrAnswered):
 		return e.alreadyAnswered(c, p)
@@ -156,7 +170,25 @@ func (e *Endpoints) authorize(c echo.Context, sent oauth.Parameters, interaction
 	case err != nil:
 		return err
 	}
-	return e.redirect(c, p, oauth.AuthorizationResponse{Code: code.Code})
+	return e.answer(c, p, session, code)
+}
+
+// answer sends back what was granted: a code, or a token at once.
+func (e *Endpoints) answer(c echo.Context, p pending, session store.Session, code store.NewAuthorizationCode) error {
+	if p.ResponseType != "token" {
+		return e.redirect(c, p, oauth.AuthorizationResponse{Code: code.Code})
+	}
+	// RFC 6749 §4.2.2. RFC 9700 §2.1.2 says why nobody should ask for this: the
+	// token passes through the browser, into its history, and no one can tell
+	// whom it was issued to.
+	token, err := e.issue(grant.Issue{
+		Client: p.Client, User: &session.User, Scope: code.Grant.Scope,
+		GrantID: code.Grant.ID, AuthTime: session.AuthTime, NotAfter: code.Grant.ExpiresAt,
+	})
+	if err != nil {
+		return err
+	}
+	return e.redirect(c, p, oauth.AuthorizationResponse{Token: &token})
 }
 
 // checkClient walks clientChecks. A client that we don't know has no list.
@@ -172,7 +204,7 @@ func (e *Endpoints) checkClient(c echo.Context, p pending) error {
 
 // judge walks requestChecks.
 func (e *Endpoints) judge(c echo.Context, p pending) error {
-	return check.Run(c.Request().Context(), e.Checks, requestChecks, asked{p.AuthorizationRequest, p.Client})
+	return check.Run(c.Request().Context(), e.Checks, requestChecks, asked{p.AuthorizationRequest, p.Client, bool(e.Env.LegacyGrants)})
 }
 
 // silent tells whether nobody has to be asked.
@@ -224,7 +256,9 @@ func (e *Endpoints) ask(c echo.Context, p pending, page string) error {
 	if p.Interaction == "" {
 		p.Interaction = e.opaque("")
 		now := e.Now()
-		err := e.Store.StartInteraction(background(c), p.Interaction, url.Values(p.Sent).Encode(), now, now.Add(interactionTTL))
+		err := e.Store.StartInteraction(background(c), p.Interaction, store.Interaction{
+			Request: url.Values(p.Sent).Encode(), CreatedAt: now, ExpiresAt: now.Add(interactionTTL),
+		})
 		if err != nil {
 			return err
 		}
@@ -328,7 +362,7 @@ func responseTypeRegistered(a asked) error {
 }
 
 func responseTypeSupported(a asked) error {
-	if a.ResponseType == "token" {
+	if a.ResponseType == "token" && !a.LegacyGrants {
 		return oauth.Refuse(oauth.UnsupportedResponseType, "response_type token is not supported")
 	}
 	return nil
@@ -337,14 +371,15 @@ func responseTypeSupported(a asked) error {
 // OAuth 2.0 Multiple Response Types §3 keeps tokens out of the query, where
 // they would end up in logs.
 func responseModeFits(a asked) error {
-	wanted := "query"
-	if a.InFragment() {
-		wanted = "fragment"
+	switch a.ResponseMode {
+	case "", "fragment":
+		return nil
+	case "query":
+		if !a.AsksForToken() {
+			return nil
+		}
 	}
-	if a.ResponseMode != "" && a.ResponseMode != wanted {
-		return oauth.Refuse(oauth.InvalidRequest, "response_mode %q is not supported for response_type %s; expected %s", limit(a.ResponseMode, 100), limit(a.ResponseType, 100), wanted)
-	}
-	return nil
+	return oauth.Refuse(oauth.InvalidRequest, "response_mode %q is not supported for response_type %s", limit(a.ResponseMode, 100), limit(a.ResponseType, 100))
 }
 
 // RFC 7636 §4.4.1: "If the server requires Proof Key for Code Exchange (PKCE)
@@ -352,7 +387,7 @@ func responseModeFits(a asked) error {
 // the request, the authorization endpoint MUST return the authorization error
 // response with the "error" value set to "invalid_request"."
 func codeChallengeSent(a asked) error {
-	if a.CodeChallenge == "" && a.Client.PKCERequired() {
+	if a.CodeChallenge == "" && a.ResponseType != "token" && a.Client.PKCERequired() {
 		return oauth.Refuse(oauth.InvalidRequest, "PKCE is required: code_challenge is missing")
 	}
 	return nil

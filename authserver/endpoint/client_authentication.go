@@ -8,16 +8,18 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/internal/check"
 )
 
 // presented is the credentials of a request. RFC 6749 §2.3.1.
 type presented struct {
-	Methods  []string // every way in which the request authenticates
-	ClientID string
-	BodyID   string // client_id in the body; empty: none
-	Secret   string
+	Methods   []string // every way in which the request authenticates
+	ClientID  string
+	BodyID    string // client_id in the body; empty: none
+	Secret    string
+	Assertion string // client_assertion, RFC 7521 §4.2
 }
 
 // clientAuthentication is what is known when a client authenticates.
@@ -53,6 +55,9 @@ func (e *Endpoints) authenticateClient(c echo.Context, form oauth.Parameters) (*
 	if err != nil {
 		return nil, err
 	}
+	if p.Methods[0] == oauth.PrivateKeyJWT {
+		return client, e.ClientAssertions.Authenticate(background(c), client, p.Assertion)
+	}
 	return client, nil
 }
 
@@ -82,7 +87,13 @@ func readCredentials(r *http.Request, form oauth.Parameters) (presented, error) 
 		p.Secret = secret
 	}
 	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
-		return p, oauth.Refuse(oauth.InvalidClient, "client assertions are not supported")
+		if form.Get("client_assertion_type") != grant.ClientAssertionType {
+			return p, oauth.Refuse(oauth.InvalidClient, "client_assertion_type must be %s", grant.ClientAssertionType)
+		}
+		p.Methods, p.Assertion = append(p.Methods, oauth.PrivateKeyJWT), form.Get("client_assertion")
+		if assertion, err := grant.PeekAssertion(p.Assertion); err == nil && p.ClientID == "" {
+			p.ClientID = assertion.Subject // RFC 7521 §4.2: client_id is optional
+		}
 	}
 	if len(p.Methods) == 0 {
 		p.Methods = []string{oauth.NoAuthentication}
@@ -121,7 +132,13 @@ func authenticationMethodRegistered(a clientAuthentication) error {
 // Whoever is registered for anything but none has to show the secret: a method
 // that is added and not written here is refused, not let through.
 func clientSecretMatches(a clientAuthentication) error {
-	if a.Methods[0] != oauth.NoAuthentication && !a.SecretMatches {
+	switch a.Methods[0] {
+	case oauth.NoAuthentication:
+		return nil
+	case oauth.PrivateKeyJWT:
+		return nil // its assertion has a list of checks of its own, which comes after this one
+	}
+	if !a.SecretMatches {
 		return oauth.Refuse(oauth.InvalidClient, "client authentication failed: the client is not known or its secret is wrong")
 	}
 	return nil

@@ -73,9 +73,10 @@ func (e *Endpoints) Consent(c echo.Context) error {
 		return e.denied(c, p, session)
 	}
 	code := e.newCode(p, session, allowed)
+	code.Grant.ExpiresAt = duration.End(e.Now())
 	err = e.Store.Approve(background(c), store.Approval{
 		Interaction: p.Interaction, Asked: p.Scope, Allowed: allowed, Duration: duration,
-		ConsentID: "c_" + e.tokenID(), Code: code,
+		ConsentID: "c_" + e.tokenID(), Code: code, Device: p.deviceKey(), Token: p.ResponseType == "token",
 	}, e.Now())
 	switch {
 	case errors.Is(err, store.ErrAnswered):
@@ -86,7 +87,10 @@ func (e *Endpoints) Consent(c echo.Context) error {
 		return err
 	}
 	e.record(c, "consent given", session.User.Sub, p.Client.ID, allowed.String()+" ("+string(duration)+")")
-	return e.redirect(c, p, oauth.AuthorizationResponse{Code: code.Code})
+	if p.Device != nil {
+		return c.Redirect(http.StatusSeeOther, "/device/done?answer=allow")
+	}
+	return e.answer(c, p, session, code)
 }
 
 // durations are the values of the form's field; leaving it out means the last.
@@ -97,6 +101,9 @@ var durations = map[string]oauth.Duration{
 // authorizable judges the request again: client and scopes may have changed
 // since the page was shown.
 func (e *Endpoints) authorizable(c echo.Context, p pending) error {
+	if p.Device != nil {
+		return nil // judged when the device asked; deviceInteraction looks at the client again
+	}
 	if refusal := e.judge(c, p); refusal != nil {
 		if err := e.redirectError(c, p, refusal); err != nil {
 			return err
@@ -107,7 +114,7 @@ func (e *Endpoints) authorizable(c echo.Context, p pending) error {
 }
 
 func (e *Endpoints) denied(c echo.Context, p pending, session store.Session) error {
-	err := e.Store.AnswerInteraction(background(c), p.Interaction, e.Now())
+	err := e.answerNo(c, p)
 	if errors.Is(err, store.ErrAnswered) {
 		return e.alreadyAnswered(c, p)
 	}
@@ -115,7 +122,17 @@ func (e *Endpoints) denied(c echo.Context, p pending, session store.Session) err
 		return err
 	}
 	e.record(c, "consent refused", session.User.Sub, p.Client.ID, p.Scope.String())
+	if p.Device != nil {
+		return c.Redirect(http.StatusSeeOther, "/device/done?answer=deny")
+	}
 	return e.redirectError(c, p, oauth.Refuse(oauth.AccessDenied, "the person said no"))
+}
+
+func (e *Endpoints) answerNo(c echo.Context, p pending) error {
+	if p.Device != nil {
+		return e.Store.DenyDevice(background(c), p.Interaction, p.Device.key, e.Now())
+	}
+	return e.Store.AnswerInteraction(background(c), p.Interaction, e.Now())
 }
 
 func (e *Endpoints) alreadyAnswered(c echo.Context, p pending) error {
@@ -139,6 +156,9 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 			{Value: string(oauth.UntilRevoked), Label: "Until I stop it"},
 		},
 	}
+	if p.Device != nil {
+		v.Warning = p.Device.warning(p.Client.Name, now)
+	}
 	if p.Client.AlwaysAsk {
 		v.Notices = append(v.Notices, "This program runs on your computer and cannot prove its name. Go on only if you have just started it.")
 	}
@@ -151,7 +171,7 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 		}
 		row := page.ConsentScope{
 			Scope: permission.Name, Sentence: permission.Sentence, Sensitivity: permission.Sensitivity,
-			Reason: p.Client.Reasons[permission.Name], Detail: details[permission.Name], Sample: sample(permission.Name, user),
+			Reason: p.Client.Reasons[permission.Name], Detail: permission.Detail, Sample: sample(permission.Name, user),
 			Locked: permission.Locked, Public: !permission.NeedsUser,
 			Ticked: before.Live(now) && before.Scope.Has(permission.Name),
 			New:    before.Live(now) && !before.Scope.Has(permission.Name),
@@ -168,21 +188,6 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 		}
 	}
 	return v
-}
-
-// details say what exactly a permission opens, the same for everybody.
-var details = map[string]string{
-	"openid":            "An identifier that means nothing outside Acme. It stays the same, so that the app knows you again.",
-	"profile":           "The name and the picture of your account.",
-	"email":             "The address of your account. The app can write to it.",
-	"packages:read":     "What Acme sells. Everybody may look at it; nothing in it is about you.",
-	"reviews:read":      "Reviews that travellers published. Everybody may look at them.",
-	"preferences:read":  "What you like, your budget, with whom and in which months you travel: all that stands on Acme’s page “What Acme knows about you”.",
-	"preferences:write": "The app can change what you like, your budget, with whom and in which months you travel.",
-	"blog:read":         "Every post that you wrote at Acme: title, text and pictures, also of those that you have not published.",
-	"blog:write":        "The app can write posts that appear under your name.",
-	"reviews:write":     "The app can publish reviews that appear under your name.",
-	oauth.OfflineAccess: "The app gets a refresh token. It ends at the date that you choose below, or when you remove the app from your connected apps.",
 }
 
 // sample shows what a permission opens for this person right now.

@@ -30,18 +30,20 @@ import (
 
 // Endpoints is what the endpoints share.
 type Endpoints struct {
-	Env       environment.Environment
-	Log       *slog.Logger
-	Now       func() time.Time
-	Random    io.Reader
-	Checks    check.Runner
-	Store     *store.Store
-	Keys      *token.Keys
-	Passwords *password.Hasher
-	Grants    map[string]grant.Type // by grant_type
-	Personas  []Persona             // of the classroom; empty: none shown
+	Env              environment.Environment
+	Log              *slog.Logger
+	Now              func() time.Time
+	Random           io.Reader
+	Checks           check.Runner
+	Store            *store.Store
+	Keys             *token.Keys
+	Passwords        *password.Hasher
+	Grants           map[string]grant.Type // by grant_type
+	ClientAssertions grant.ClientAssertion
+	Personas         []Persona // of the classroom; empty: none shown
 
 	throttle *throttle
+	codes    *throttle // wrong user codes, at /device
 	refusals *refusalLog
 	stopping chan struct{}
 }
@@ -51,7 +53,7 @@ type Persona struct{ Username, Password, Name string }
 
 // New completes the endpoints.
 func New(e Endpoints) *Endpoints {
-	e.throttle, e.refusals, e.stopping = newThrottle(), &refusalLog{}, make(chan struct{})
+	e.throttle, e.codes, e.refusals, e.stopping = newThrottle(), newThrottle(), &refusalLog{}, make(chan struct{})
 	return &e
 }
 
@@ -59,7 +61,10 @@ func New(e Endpoints) *Endpoints {
 func (e *Endpoints) Stop() { close(e.stopping) }
 
 // Purge forgets login failures that no longer count.
-func (e *Endpoints) Purge() { e.throttle.purge(e.Now()) }
+func (e *Endpoints) Purge() {
+	e.throttle.purge(e.Now())
+	e.codes.purge(e.Now())
+}
 
 // Rules lists the checks of all endpoints, for the index.
 func Rules() []check.Rule {

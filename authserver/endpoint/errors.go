@@ -3,7 +3,9 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -26,6 +28,9 @@ func (e *Endpoints) Error(c echo.Context, err error) {
 	status, refusal := e.refusal(c, err)
 	if status == http.StatusServiceUnavailable {
 		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
+	}
+	if refusal.RetryAfter > 0 {
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
 	}
 	if isProtocol(c.Request().URL.Path) {
 		e.refused(c, claimedClient(c), refusal)
@@ -67,7 +72,7 @@ func (e *Endpoints) refusal(c echo.Context, err error) (int, *oauth.Error) {
 }
 
 // protocol are the paths that programs call.
-var protocol = []string{"/token", "/introspect", "/revoke", "/userinfo", "/jwks", "/revocations", "/.well-known/"}
+var protocol = []string{"/token", "/introspect", "/revoke", "/userinfo", "/jwks", "/revocations", "/device_authorization", "/.well-known/"}
 
 func isProtocol(path string) bool {
 	for _, p := range protocol {

@@ -39,6 +39,9 @@ func (e *Endpoints) interaction(c echo.Context, id string) (pending, error) {
 	case !e.Now().Before(waiting.ExpiresAt):
 		return p, e.show(c, stop{Refusal: oauth.Refuse(oauth.InvalidRequest, "this sign-in began at %s and has expired", waiting.CreatedAt.Local().Format("15:04")), Pending: p, Over: true})
 	}
+	if waiting.Device != nil {
+		return e.deviceInteraction(c, p, waiting.Device)
+	}
 	if err := e.checkClient(c, p); err != nil {
 		if err := e.stopAt(c, p, err); err != nil {
 			return p, err

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -109,7 +110,7 @@ func (e *Endpoints) Login(c echo.Context) error {
 		return err
 	}
 	view := page.LoginView{Username: limit(form.Get("username"), 100), Remember: form.Get("remember") != ""}
-	user, err := e.authenticate(c, form.Get("username"), form.Get("password"))
+	user, err := e.authenticate(c.Request().Context(), c.RealIP(), form.Get("username"), form.Get("password"))
 	var wait *throttledError
 	switch {
 	case errors.As(err, &wait):
@@ -160,9 +161,8 @@ func (t *throttledError) words() string {
 
 // authenticate finds out who somebody is. It takes as long, and says the same,
 // for a name that nobody has: RFC 6819 §5.1.4.2.3 for the counting.
-func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.User, error) {
+func (e *Endpoints) authenticate(ctx context.Context, address, login, secret string) (oauth.User, error) {
 	login = strings.ToLower(strings.TrimSpace(login))
-	ctx := c.Request().Context()
 	user, hash, err := e.Store.UserByLogin(ctx, login)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return user, err
@@ -171,13 +171,13 @@ func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.Us
 	if user.Sub != "" {
 		name = user.Sub // user name and e-mail address are one account
 	}
-	end, shut, err := e.throttle.attempt(ctx, name, c.RealIP(), e.Now())
+	end, shut, err := e.throttle.attempt(ctx, name, address, e.Now())
 	if err != nil {
 		return user, err
 	}
 	if shut > 0 {
-		if e.refusals.take(c.RealIP(), e.Now()) {
-			e.record(c, "sign-in throttled", user.Sub, "", "")
+		if e.refusals.take(address, e.Now()) {
+			e.recordFrom(address, "sign-in throttled", user.Sub, "", "")
 		}
 		return user, &throttledError{shut}
 	}
@@ -187,14 +187,32 @@ func (e *Endpoints) authenticate(c echo.Context, login, secret string) (oauth.Us
 		return user, err
 	}
 	if !matches {
-		e.record(c, "sign-in failed", user.Sub, "", "wrong user name or password")
+		e.recordFrom(address, "sign-in failed", user.Sub, "", "wrong user name or password")
 		return user, errWrongPassword
 	}
 	if user.Locked() {
-		e.record(c, "sign-in refused", user.Sub, "", "account locked")
+		e.recordFrom(address, "sign-in refused", user.Sub, "", "account locked")
 		return user, errAccountLocked
 	}
 	return user, nil
+}
+
+// AuthenticatePerson implements grant.AuthenticatePerson: the same question, for
+// an app that holds the password.
+func (e *Endpoints) AuthenticatePerson(ctx context.Context, username, password, address string) (oauth.User, error) {
+	user, err := e.authenticate(ctx, address, username, password)
+	var wait *throttledError
+	switch {
+	case errors.As(err, &wait):
+		refusal := oauth.Refuse(oauth.InvalidGrant, "too many wrong passwords: try again in %s", wait.words())
+		refusal.RetryAfter = wait.wait
+		return user, refusal
+	case errors.Is(err, errWrongPassword):
+		return user, oauth.Refuse(oauth.InvalidGrant, "user name or password is wrong")
+	case errors.Is(err, errAccountLocked):
+		return user, oauth.Refuse(oauth.InvalidGrant, "the account is locked")
+	}
+	return user, err
 }
 
 // Logout ends the session at this browser.

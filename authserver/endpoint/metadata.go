@@ -46,7 +46,8 @@ func (e *Endpoints) JWKS() echo.HandlerFunc { return newDocument(e.Keys.JWKS()).
 // RFC 8414 §3 and OIDC Discovery §4. paths is from the route table, by metadata
 // name; the lists are from what enforces them.
 func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) {
-	confidential := []string{oauth.ClientSecretBasic, oauth.ClientSecretPost}
+	confidential := []string{oauth.ClientSecretBasic, oauth.ClientSecretPost, oauth.PrivateKeyJWT}
+	signed := []string{"ES256", "RS256"}
 	m := oauth.Metadata{
 		Issuer:                e.issuer(),
 		AuthorizationEndpoint: e.issuer() + paths["authorization_endpoint"],
@@ -56,7 +57,13 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		RevocationEndpoint:    e.issuer() + paths["revocation_endpoint"],
 		IntrospectionEndpoint: e.issuer() + paths["introspection_endpoint"],
 
-		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query"},
+		DeviceAuthorizationEndpoint: e.issuer() + paths["device_authorization_endpoint"],
+
+		TokenEndpointAuthSigningAlgValuesSupported:         signed,
+		RevocationEndpointAuthSigningAlgValuesSupported:    signed,
+		IntrospectionEndpointAuthSigningAlgValuesSupported: signed,
+
+		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query", "fragment"},
 		GrantTypesSupported:   slices.Sorted(maps.Keys(e.Grants)),
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgValuesSupported: []string{"RS256"},
 
@@ -67,9 +74,13 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		CodeChallengeMethodsSupported: []string{oauth.S256},
 		ClaimsSupported:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "preferred_username", "picture", "email", "email_verified"},
 		PromptValuesSupported:         []string{"none", "login", "consent"},
-		ServiceDocumentation:          e.issuer() + "/help",
+		ServiceDocumentation:          e.issuer() + "/docs/scopes",
 
 		AuthorizationResponseIssParameterSupported: true,
+	}
+	if e.Env.LegacyGrants {
+		m.ResponseTypesSupported = append(m.ResponseTypesSupported, "token")
+		m.GrantTypesSupported = append(m.GrantTypesSupported, oauth.ImplicitGrant)
 	}
 	for _, permission := range oauth.Permissions {
 		m.ScopesSupported = append(m.ScopesSupported, permission.Name)

@@ -13,7 +13,11 @@ import (
 
 // record adds an entry to the security log.
 func (e *Endpoints) record(c echo.Context, kind, sub, clientID, detail string) {
-	e.Store.Record(store.Event{At: e.Now(), Kind: kind, Sub: sub, ClientID: clientID, Address: c.RealIP(), Detail: detail})
+	e.recordFrom(c.RealIP(), kind, sub, clientID, detail)
+}
+
+func (e *Endpoints) recordFrom(address, kind, sub, clientID, detail string) {
+	e.Store.Record(store.Event{At: e.Now(), Kind: kind, Sub: sub, ClientID: clientID, Address: address, Detail: detail})
 }
 
 // refused records a refusal with the words that the client got.

@@ -46,6 +46,7 @@ func (e *Endpoints) Token(c echo.Context) error {
 		return err
 	}
 	req := oauth.ParseTokenRequest(form)
+	req.Address = c.RealIP()
 	if err := check.Run(ctx, e.Checks, tokenRequestChecks, tokenRequest{req, form}); err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (e *Endpoints) Token(c echo.Context) error {
 	}
 
 	// 2. Who is asking?
-	client, err := e.authenticateClient(c, form)
+	client, err := e.identifyClient(c, form, grantType, req)
 	if err != nil {
 		return err
 	}
@@ -84,6 +85,24 @@ func (e *Endpoints) Token(c echo.Context) error {
 	return answerJSON(c, http.StatusOK, answer)
 }
 
+// identifyClient authenticates the client. A grant whose assertion is signed by
+// the client may do without: RFC 7521 §4.1, "Authentication of the client is
+// optional".
+func (e *Endpoints) identifyClient(c echo.Context, form oauth.Parameters, grantType grant.Type, req oauth.TokenRequest) (*oauth.Client, error) {
+	asserted, ok := grantType.(interface {
+		IdentifyClient(oauth.TokenRequest) (*oauth.Client, error)
+	})
+	authenticates := c.Request().Header.Get(echo.HeaderAuthorization) != "" || form.Get("client_secret") != "" || form.Get("client_assertion") != ""
+	if !ok || authenticates {
+		return e.authenticateClient(c, form)
+	}
+	client, err := asserted.IdentifyClient(req)
+	if err == nil && form.Get("client_id") != "" && form.Get("client_id") != client.ID {
+		return nil, oauth.Refuse(oauth.InvalidGrant, "client_id is another client than iss of the assertion")
+	}
+	return client, err
+}
+
 // issue signs what a grant allowed.
 func (e *Endpoints) issue(i grant.Issue) (oauth.TokenResponse, error) {
 	now := e.Now()
@@ -98,7 +117,16 @@ func (e *Endpoints) issue(i grant.Issue) (oauth.TokenResponse, error) {
 	}
 	if i.User != nil {
 		// RFC 9068 §2.2: sub is the resource owner, or the client where there is none.
-		claims.Subject, claims.AuthTime = i.User.Sub, i.AuthTime.Unix()
+		claims.Subject = i.User.Sub
+	}
+	if i.User != nil && !i.AuthTime.IsZero() {
+		claims.AuthTime = i.AuthTime.Unix()
+	}
+	if i.JWTID != "" {
+		claims.JWTID = i.JWTID
+	}
+	if i.Actor != "" {
+		claims.Actor = &token.Actor{Subject: i.Actor}
 	}
 	if i.Scope.Has(oauth.OpenID) {
 		claims.Audience = append(claims.Audience, e.issuer()) // for /userinfo
@@ -109,7 +137,7 @@ func (e *Endpoints) issue(i grant.Issue) (oauth.TokenResponse, error) {
 	}
 	answer := oauth.TokenResponse{
 		AccessToken: accessToken, TokenType: "Bearer", ExpiresIn: claims.ExpiresAt - claims.IssuedAt,
-		RefreshToken: i.RefreshToken, Scope: claims.Scope,
+		RefreshToken: i.RefreshToken, Scope: claims.Scope, IssuedTokenType: i.IssuedTokenType,
 	}
 	if i.Scope.Has(oauth.OpenID) && i.User != nil {
 		answer.IDToken, err = e.Keys.SignIDToken(token.IDToken{

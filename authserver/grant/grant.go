@@ -32,7 +32,10 @@ type Issue struct {
 	AuthTime time.Time // for the ID token
 	NotAfter time.Time // the person's consent ends then; zero: it does not
 
-	Warning string // what an operator should know about how it came about; empty: nothing
+	Warning         string // what an operator should know about how it came about; empty: nothing
+	JWTID           string // of the access token; empty: any
+	Actor           string // who acts for the person (RFC 8693 §4.1); empty: nobody else
+	IssuedTokenType string // told after a token exchange (RFC 8693 §2.2.1)
 }
 
 // Environment is the clock and the dice of a grant: fields, so that tests are
@@ -53,6 +56,13 @@ func Rules() []check.Rule {
 	all = append(all, check.Rules("authorization code", redemptionChecks)...)
 	all = append(all, check.Rules("refresh token", refreshChecks)...)
 	all = append(all, check.Rules("client credentials", clientCredentialsChecks)...)
+	all = append(all, check.Rules("password", passwordChecks)...)
+	all = append(all, check.Rules("device code", deviceCodeChecks)...)
+	all = append(all, check.Rules("token exchange: the request", exchangeFormChecks)...)
+	all = append(all, check.Rules("token exchange: the subject token", exchangeChecks)...)
+	all = append(all, check.Rules("JWT bearer: the assertion", bearerAssertionChecks)...)
+	all = append(all, check.Rules("JWT bearer: the person", spokenForChecks)...)
+	all = append(all, check.Rules("client assertion", clientAssertionChecks)...)
 	return all
 }
 

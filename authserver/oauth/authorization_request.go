@@ -84,9 +84,15 @@ func (r AuthorizationRequest) StateAcceptable() bool {
 }
 
 // InFragment tells whether the answer belongs into the fragment: where a token
-// was asked for, errors too, so that nothing of it reaches a server's log.
-// OAuth 2.0 Multiple Response Type Encoding Practices §3 and §5.
+// was asked for, errors too, so that nothing of it reaches a server's log; and
+// where the client wants it there. OAuth 2.0 Multiple Response Type Encoding
+// Practices §2.1, §3 and §5.
 func (r AuthorizationRequest) InFragment() bool {
+	return r.ResponseMode == "fragment" || r.AsksForToken()
+}
+
+// AsksForToken tells whether a token is to pass through the browser.
+func (r AuthorizationRequest) AsksForToken() bool {
 	for _, t := range strings.Fields(r.ResponseType) {
 		if t == "token" || t == "id_token" {
 			return true

@@ -2,13 +2,15 @@ package oauth
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 )
 
 // AuthorizationResponse is what the browser carries back to the client: a code,
-// or an error. RFC 6749 §4.1.2, §4.1.2.1; iss is RFC 9207 §2.
+// a token, or an error. RFC 6749 §4.1.2, §4.1.2.1; iss is RFC 9207 §2.
 type AuthorizationResponse struct {
 	Code   string
+	Token  *TokenResponse // in place of a code: RFC 6749 §4.2.2
 	Error  *Error
 	State  string
 	Issuer string
@@ -31,6 +33,12 @@ func (r AuthorizationResponse) Location(redirectURI string, inFragment bool) str
 		}
 	}
 	add("code", r.Code)
+	if r.Token != nil {
+		add("access_token", r.Token.AccessToken)
+		add("token_type", r.Token.TokenType)
+		add("expires_in", strconv.FormatInt(r.Token.ExpiresIn, 10))
+		add("scope", r.Token.Scope)
+	}
 	if r.Error != nil {
 		add("error", r.Error.Code)
 		add("error_description", r.Error.Description)

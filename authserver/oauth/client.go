@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"crypto/subtle"
 	"slices"
@@ -13,6 +14,10 @@ const (
 	RefreshTokenGrant      = "refresh_token"
 	ClientCredentialsGrant = "client_credentials"
 	ImplicitGrant          = "implicit"
+	PasswordGrant          = "password"
+	DeviceCodeGrant        = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628 §3.4
+	TokenExchangeGrant     = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693 §2.1
+	JWTBearerGrant         = "urn:ietf:params:oauth:grant-type:jwt-bearer"     // RFC 7523 §2.1
 )
 
 // The ways in which a client authenticates. RFC 7591 §2.
@@ -34,7 +39,9 @@ type Client struct {
 	GrantTypes   []string
 	Scope        Scope
 	RedirectURIs []string
-	Resource     string // of a resource server: its identifier, the aud of its tokens
+	Resource     string      // of a resource server: its identifier, the aud of its tokens
+	Keys         []PublicKey // what its assertions are signed with: jwks of RFC 7591 §2
+	ActsFor      string      // the client whose people it may speak for (RFC 7523 §2.1); empty: itself
 
 	RequirePKCE bool
 	FirstParty  bool // asked for consent only with prompt=consent
@@ -45,6 +52,22 @@ type Client struct {
 	Verified                     bool
 	Since                        time.Time
 	Reasons                      map[string]string // why the client wants a permission
+}
+
+// PublicKey is a key of a client, parsed when the client was loaded.
+type PublicKey struct {
+	ID        string // kid; may be empty
+	Algorithm string // ES256 or RS256: what the key is for, never what a token says
+	Key       crypto.PublicKey
+}
+
+// AsksFor names the client whose consents count: its own, or those of the
+// client that it was registered to act for.
+func (c *Client) AsksFor() string {
+	if c.ActsFor != "" {
+		return c.ActsFor
+	}
+	return c.ID
 }
 
 // Public tells whether the client cannot keep a secret. RFC 6749 §2.1.

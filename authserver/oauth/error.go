@@ -3,6 +3,7 @@ package oauth
 import (
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Error is a refusal in the words of the specifications. It holds what the
@@ -11,6 +12,8 @@ import (
 type Error struct {
 	Code        string
 	Description string // RFC 6749 §5.2 allows %x20-21 / %x23-5B / %x5D-7E
+	// RetryAfter makes it a 429 (RFC 6585 §4): not now, but then.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Description }
@@ -31,6 +34,10 @@ const (
 	ConsentRequired         = "consent_required"          // OIDC Core §3.1.2.6
 	RequestNotSupported     = "request_not_supported"     // OIDC Core §3.1.2.6
 	RequestURINotSupported  = "request_uri_not_supported" // OIDC Core §3.1.2.6
+	AuthorizationPending    = "authorization_pending"     // RFC 8628 §3.5
+	SlowDown                = "slow_down"                 // RFC 8628 §3.5
+	ExpiredToken            = "expired_token"             // RFC 8628 §3.5
+	InvalidTarget           = "invalid_target"            // RFC 8693 §2.2.2
 	InvalidToken            = "invalid_token"             // RFC 6750 §3.1
 	InsufficientScope       = "insufficient_scope"        // RFC 6750 §3.1
 )
@@ -66,6 +73,9 @@ func printable(s string) string {
 // RFC 6749 §5.2: "The authorization server responds with an HTTP 400 (Bad
 // Request) status code (unless specified otherwise)".
 func (e *Error) Status() int {
+	if e.RetryAfter > 0 {
+		return http.StatusTooManyRequests
+	}
 	switch e.Code {
 	case InvalidClient, InvalidToken:
 		return http.StatusUnauthorized

@@ -59,25 +59,93 @@ const (
 type Permission struct {
 	Name        string
 	Verb        Verb
-	Sentence    string // what the person reads
-	Sensitivity string // low, medium or high
-	NeedsUser   bool   // private data: only a person can grant it
-	Locked      bool   // always granted where asked for
+	Sentence    string   // what the person reads
+	Detail      string   // what exactly it opens, in the person's words
+	Developer   string   // what a developer needs to know
+	Endpoints   []string // the requests that want it, as "GET /api/v1/me"
+	Sensitivity string   // low, medium or high
+	NeedsUser   bool     // private data: only a person can grant it
+	Locked      bool     // always granted where asked for
 }
 
-// Permissions is the registry that consent, metadata and checks are made from.
+// Permissions is the registry that consent, metadata, checks and the page for
+// developers are made from.
 var Permissions = []Permission{
-	{Name: "openid", Verb: See, Sentence: "That you are the same person as last time", Sensitivity: "low", NeedsUser: true, Locked: true},
-	{Name: "profile", Verb: See, Sentence: "Your name and picture", Sensitivity: "low", NeedsUser: true, Locked: true},
-	{Name: "email", Verb: See, Sentence: "Your e-mail address", Sensitivity: "medium", NeedsUser: true},
-	{Name: "packages:read", Verb: See, Sentence: "Acme’s vacation packages", Sensitivity: "low"},
-	{Name: "reviews:read", Verb: See, Sentence: "Published reviews", Sensitivity: "low"},
-	{Name: "preferences:read", Verb: See, Sentence: "Your travel preferences", Sensitivity: "medium", NeedsUser: true},
-	{Name: "blog:read", Verb: See, Sentence: "Your blog posts, unpublished ones and pictures included", Sensitivity: "high", NeedsUser: true},
-	{Name: "preferences:write", Verb: Change, Sentence: "Your travel preferences", Sensitivity: "medium", NeedsUser: true},
-	{Name: "blog:write", Verb: Act, Sentence: "Write blog posts in your name", Sensitivity: "high", NeedsUser: true},
-	{Name: "reviews:write", Verb: Act, Sentence: "Write reviews in your name", Sensitivity: "high", NeedsUser: true},
-	{Name: OfflineAccess, Verb: KeepFor, Sentence: "Look again without asking you each time", Sensitivity: "medium", NeedsUser: true},
+	{
+		Name: "openid", Verb: See, Sensitivity: "low", NeedsUser: true, Locked: true,
+		Sentence:  "That you are the same person as last time",
+		Detail:    "An identifier that means nothing outside Acme. It stays the same, so that the app knows you again.",
+		Developer: "Gives an ID token, and an access token that is good for userinfo. Key your records by iss and sub together, never by the e-mail address.",
+		Endpoints: []string{"GET /userinfo"},
+	},
+	{
+		Name: "profile", Verb: See, Sensitivity: "low", NeedsUser: true, Locked: true,
+		Sentence:  "Your name and picture",
+		Detail:    "The name and the picture of your account.",
+		Developer: "Opens /me, and adds name, preferred_username and picture to userinfo.",
+		Endpoints: []string{"GET /api/v1/me"},
+	},
+	{
+		Name: "email", Verb: See, Sensitivity: "medium", NeedsUser: true,
+		Sentence:  "Your e-mail address",
+		Detail:    "The address of your account. The app can write to it.",
+		Developer: "Adds email to /me and to userinfo. It can change: do not use it as an identifier.",
+	},
+	{
+		Name: "packages:read", Verb: See, Sensitivity: "low",
+		Sentence:  "Acme’s vacation packages",
+		Detail:    "What Acme sells. Everybody may look at it; nothing in it is about you.",
+		Developer: "Public data: a client can have it for itself by client credentials, without asking anybody.",
+		Endpoints: []string{"GET /api/v1/packages", "GET /api/v1/packages/{id}"},
+	},
+	{
+		Name: "reviews:read", Verb: See, Sensitivity: "low",
+		Sentence:  "Published reviews",
+		Detail:    "Reviews that travellers published. Everybody may look at them.",
+		Developer: "Public data, as packages:read.",
+		Endpoints: []string{"GET /api/v1/packages/{id}/reviews", "GET /api/v1/packages/{id}/reviews/{review}"},
+	},
+	{
+		Name: "preferences:read", Verb: See, Sensitivity: "medium", NeedsUser: true,
+		Sentence:  "Your travel preferences",
+		Detail:    "What you like, your budget, with whom and in which months you travel: all that stands on Acme’s page “What Acme knows about you”.",
+		Developer: "Interests, budget, company and months. A person may refuse it and grant the rest: look at scope in the token response.",
+		Endpoints: []string{"GET /api/v1/me/preferences"},
+	},
+	{
+		Name: "blog:read", Verb: See, Sensitivity: "high", NeedsUser: true,
+		Sentence:  "Your blog posts, unpublished ones and pictures included",
+		Detail:    "Every post that you wrote at Acme: title, text and pictures, also of those that you have not published.",
+		Developer: "Includes what nobody has read yet. Fetch what you need and keep nothing that you can fetch again.",
+		Endpoints: []string{"GET /api/v1/me/posts", "GET /api/v1/me/posts/{id}", "GET /api/v1/me/posts/{id}/pictures/{name}"},
+	},
+	{
+		Name: "preferences:write", Verb: Change, Sensitivity: "medium", NeedsUser: true,
+		Sentence:  "Your travel preferences",
+		Detail:    "The app can change what you like, your budget, with whom and in which months you travel.",
+		Developer: "Replaces the whole document: read it first. Does not include preferences:read.",
+		Endpoints: []string{"PUT /api/v1/me/preferences"},
+	},
+	{
+		Name: "blog:write", Verb: Act, Sensitivity: "high", NeedsUser: true,
+		Sentence:  "Write blog posts in your name",
+		Detail:    "The app can write posts that appear under your name.",
+		Developer: "Creates posts. Does not include blog:read.",
+		Endpoints: []string{"POST /api/v1/me/posts"},
+	},
+	{
+		Name: "reviews:write", Verb: Act, Sensitivity: "high", NeedsUser: true,
+		Sentence:  "Write reviews in your name",
+		Detail:    "The app can publish reviews that appear under your name.",
+		Developer: "One review per person and package: the second replaces the first.",
+		Endpoints: []string{"POST /api/v1/packages/{id}/reviews"},
+	},
+	{
+		Name: OfflineAccess, Verb: KeepFor, Sensitivity: "medium", NeedsUser: true,
+		Sentence:  "Look again without asking you each time",
+		Detail:    "The app gets a refresh token. It ends at the date that you choose below, or when you remove the app from your connected apps.",
+		Developer: "Decides about a refresh token in the code, device and password grants. It rotates: store the new one before you use the new access token.",
+	},
 }
 
 // Names of permissions that mean something to the protocol itself.

@@ -30,6 +30,7 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{post, "/authorize", e.Authorize, "", "OIDC Core §3.1.2.1", false},
 		// The protocol: what programs call.
 		{post, "/token", e.Token, "token_endpoint", "RFC 6749 §3.2", true},
+		{post, "/device_authorization", e.DeviceAuthorization, "device_authorization_endpoint", "RFC 8628 §3.1", false},
 		{post, "/revoke", e.Revoke, "revocation_endpoint", "RFC 7009 §2", true},
 		{get, "/userinfo", e.Userinfo, "userinfo_endpoint", "OIDC Core §5.3", true},
 		{post, "/userinfo", e.Userinfo, "", "OIDC Core §5.3.1", true},
@@ -44,6 +45,9 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{post, "/login", e.Login, "", "ours", false},
 		{get, "/consent", e.ConsentPage, "", "ours", false},
 		{post, "/consent", e.Consent, "", "ours", false},
+		{get, "/device", e.DevicePage, "", "RFC 8628 §3.3", false},
+		{post, "/device", e.Device, "", "RFC 8628 §3.3", false},
+		{get, "/device/done", e.DeviceDone, "", "ours", false},
 		{post, "/account/switch", e.SwitchAccount, "", "ours", false},
 		// The person's own pages.
 		{get, "/", e.Home, "", "ours", false},
@@ -54,6 +58,9 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{post, "/account/logout", e.Logout, "", "ours", false},
 		{get, "/signed-out", e.SignedOut, "", "ours", false},
 		{get, "/help", e.Help, "", "ours", false},
+		{get, "/docs/scopes", e.ScopesPage, "", "ours", false},
+		{get, "/docs/decisions", e.DecisionsPage, "", "ours", false},
+		{get, "/docs/glossary", e.GlossaryPage, "", "ours", false},
 		// The operator's.
 		{get, "/operator/users", e.People, "", "ours", false},
 		{post, "/operator/users", e.LockPerson, "", "ours", false},

@@ -78,13 +78,9 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	s.endpoints = endpoint.New(endpoint.Endpoints{
 		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Checks: c.Checks,
 		Store: s.store, Keys: keys, Passwords: passwords, Personas: personas(),
-		// To add a grant: its file in package grant, and its line here.
-		Grants: map[string]grant.Type{
-			oauth.AuthorizationCodeGrant: grant.AuthorizationCode{Environment: dice, Codes: s.store, RefreshTokenExpiry: c.Env.RefreshTokenTTL.Value()},
-			oauth.RefreshTokenGrant:      grant.RefreshToken{Environment: dice, RefreshTokens: s.store},
-			oauth.ClientCredentialsGrant: grant.ClientCredentials{Environment: dice},
-		},
+		ClientAssertions: grant.ClientAssertion{Environment: dice, Issuer: c.Env.AuthserverURL.String(), Spent: s.store},
 	})
+	s.endpoints.Grants = s.grants(c, dice, keys)
 	s.router = httpserver.New(httpserver.Settings{
 		Name: "authserver", PublicURL: c.Env.AuthserverURL, Log: c.Log,
 		Ready: s.store.Ready, Error: s.endpoints.Error, CrossOrigin: endpoint.CrossOriginPath,
@@ -95,6 +91,30 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	}
 	mount(s.router, s.endpoints, table)
 	return nil
+}
+
+// grants are the grant types that the token endpoint knows. To add one: its file
+// in package grant, and its line here.
+func (s *Server) grants(c program.Config, dice grant.Environment, keys *token.Keys) map[string]grant.Type {
+	issuer, lasts := c.Env.AuthserverURL.String(), c.Env.RefreshTokenTTL.Value()
+	all := map[string]grant.Type{
+		oauth.AuthorizationCodeGrant: grant.AuthorizationCode{Environment: dice, Codes: s.store, RefreshTokenExpiry: lasts},
+		oauth.RefreshTokenGrant:      grant.RefreshToken{Environment: dice, RefreshTokens: s.store},
+		oauth.ClientCredentialsGrant: grant.ClientCredentials{Environment: dice},
+		oauth.DeviceCodeGrant:        grant.DeviceCode{Environment: dice, Devices: s.store, RefreshTokenExpiry: lasts},
+		oauth.TokenExchangeGrant:     grant.TokenExchange{Environment: dice, Subjects: subjectTokens{keys, s.store}, Resource: c.Env.AcmeURL.String()},
+		oauth.JWTBearerGrant:         grant.JWTBearer{Environment: dice, Issuer: issuer, Clients: s.store.Client, People: s.store, Spent: s.store, Grants: s.store},
+	}
+	if c.Env.LegacyGrants {
+		all[oauth.PasswordGrant] = grant.Password{Environment: dice, People: s.endpoints, Grants: s.store, RefreshTokenExpiry: lasts}
+	}
+	return all
+}
+
+// subjectTokens reads tokens with the keys and knows their fate from the store.
+type subjectTokens struct {
+	*token.Keys
+	*store.Store
 }
 
 // Rules lists every check of the program.
@@ -192,7 +212,11 @@ func clientOf(c seed.Client) (oauth.Client, error) {
 		ID: c.ID, Name: c.Name, Kind: c.Kind, AuthMethods: c.TokenEndpointAuthMethods, GrantTypes: c.GrantTypes,
 		Scope: c.Scopes, RedirectURIs: c.RedirectURIs, Resource: c.Resource, RequirePKCE: c.RequirePKCE, FirstParty: c.FirstParty,
 		AlwaysAsk: c.AlwaysAsk, Purpose: c.Purpose, Developer: c.Developer, Homepage: c.Homepage, Verified: c.Verified,
-		Since: since, Reasons: c.Reasons,
+		Since: since, Reasons: c.Reasons, ActsFor: c.ActsFor,
+	}
+	client.Keys, err = store.PublicKeys(c.JWKS)
+	if err != nil {
+		return oauth.Client{}, fmt.Errorf("client %s: %w", c.ID, err)
 	}
 	if c.Secret != "" {
 		client.SecretHash = oauth.HashSecret(c.Secret)

@@ -35,38 +35,63 @@ type Silent struct {
 // may be taking a permission back at this moment. A request that waited is
 // answered by it, once (ErrAnswered).
 func (s *Store) IssueAuthorizationCode(ctx context.Context, code NewAuthorizationCode, why Silent) error {
-	var changed int64
-	if why.Consent != nil {
-		code.Grant.ConsentID, code.Grant.ExpiresAt, changed = why.Consent.ID, why.Consent.ExpiresAt, ms(why.Consent.ChangedAt)
-	}
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		var holds bool
-		err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL AND changed_at = ?3))
-			FROM users u WHERE u.sub = ?2`, orNull(code.Grant.ConsentID), code.Grant.Sub, changed).Scan(&holds)
-		if err != nil {
-			return notFound(err)
-		}
-		if !holds {
-			return ErrConsentEnded
-		}
-		if why.Interaction != "" {
-			if err := answer(ctx, tx, why.Interaction, code.Grant.CreatedAt); err != nil {
-				return err
-			}
+		if err := why.holds(ctx, tx, &code.Grant); err != nil {
+			return err
 		}
 		return insertCode(ctx, tx, code)
 	})
 }
 
-func insertCode(ctx context.Context, tx *sqlite.Tx, code NewAuthorizationCode) error {
-	g := code.Grant
-	if _, err := tx.Exec(ctx, `INSERT INTO grants (id, client_id, sub, consent_id, scope, nonce, auth_time, created_at, expires_at)
+// GrantSilently stores the grant of a token that leaves at once (RFC 6749 §4.2),
+// under the same conditions.
+func (s *Store) GrantSilently(ctx context.Context, g oauth.Grant, why Silent) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		if err := why.holds(ctx, tx, &g); err != nil {
+			return err
+		}
+		if err := insertGrant(ctx, tx, g); err != nil {
+			return err
+		}
+		return s.issued(ctx, tx, g.ID, grant.NewRefreshToken{}, g.CreatedAt)
+	})
+}
+
+// holds makes sure that nothing is granted on a consent that is no longer what
+// was read, or for an account that is locked, and ties the grant to the consent.
+func (why Silent) holds(ctx context.Context, tx *sqlite.Tx, g *oauth.Grant) error {
+	var changed int64
+	if why.Consent != nil {
+		g.ConsentID, g.ExpiresAt, changed = why.Consent.ID, why.Consent.ExpiresAt, ms(why.Consent.ChangedAt)
+	}
+	var holds bool
+	err := tx.QueryRow(ctx, `SELECT u.locked_at IS NULL AND (?1 IS NULL OR EXISTS (SELECT 1 FROM consents WHERE id = ?1 AND ended_at IS NULL AND changed_at = ?3))
+		FROM users u WHERE u.sub = ?2`, orNull(g.ConsentID), g.Sub, changed).Scan(&holds)
+	if err != nil {
+		return notFound(err)
+	}
+	if !holds {
+		return ErrConsentEnded
+	}
+	if why.Interaction == "" {
+		return nil
+	}
+	return answer(ctx, tx, why.Interaction, g.CreatedAt)
+}
+
+func insertGrant(ctx context.Context, tx *sqlite.Tx, g oauth.Grant) error {
+	_, err := tx.Exec(ctx, `INSERT INTO grants (id, client_id, sub, consent_id, scope, nonce, auth_time, created_at, expires_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		g.ID, g.ClientID, g.Sub, orNull(g.ConsentID), g.Scope.String(), g.Nonce, ms(g.AuthTime), ms(g.CreatedAt), msOrNull(g.ExpiresAt)); err != nil {
+		g.ID, g.ClientID, g.Sub, orNull(g.ConsentID), g.Scope.String(), g.Nonce, ms(g.AuthTime), ms(g.CreatedAt), msOrNull(g.ExpiresAt))
+	return err
+}
+
+func insertCode(ctx context.Context, tx *sqlite.Tx, code NewAuthorizationCode) error {
+	if err := insertGrant(ctx, tx, code.Grant); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, "INSERT INTO authorization_codes (hash, grant_id, redirect_uri, code_challenge, expires_at) VALUES (?, ?, ?, ?, ?)",
-		hash(code.Code), g.ID, code.RedirectURI, string(code.CodeChallenge), ms(code.ExpiresAt))
+		hash(code.Code), code.Grant.ID, code.RedirectURI, string(code.CodeChallenge), ms(code.ExpiresAt))
 	return err
 }
 

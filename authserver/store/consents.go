@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/internal/sqlite"
 )
@@ -49,6 +50,8 @@ type Approval struct {
 	Duration    oauth.Duration       // for how long
 	ConsentID   string               // of a consent that is new
 	Code        NewAuthorizationCode // its grant gets the consent and its end
+	Device      []byte               // the device that is answered in place of a code; nil: none
+	Token       bool                 // an access token is issued at once, in place of a code (RFC 6749 §4.2)
 }
 
 // Approve answers a question with yes, in one transaction: the answer counts
@@ -60,17 +63,17 @@ func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 		if err := answer(ctx, tx, a.Interaction, now); err != nil {
 			return err
 		}
-		grant := &a.Code.Grant
+		given := &a.Code.Grant
 		// The account may have been locked while its person was deciding.
 		var locked bool
-		if err := tx.QueryRow(ctx, "SELECT locked_at IS NOT NULL FROM users WHERE sub = ?", grant.Sub).Scan(&locked); err != nil {
+		if err := tx.QueryRow(ctx, "SELECT locked_at IS NOT NULL FROM users WHERE sub = ?", given.Sub).Scan(&locked); err != nil {
 			return err
 		}
 		if locked {
 			return ErrConsentEnded
 		}
-		grant.ExpiresAt = a.Duration.End(now)
-		consent, err := currentConsent(ctx, tx, grant.Sub, grant.ClientID)
+		given.ExpiresAt = a.Duration.End(now)
+		consent, err := currentConsent(ctx, tx, given.Sub, given.ClientID)
 		if err != nil {
 			return err
 		}
@@ -81,19 +84,37 @@ func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 			consent = nil
 		}
 		if consent == nil {
-			grant.ConsentID = a.ConsentID
+			given.ConsentID = a.ConsentID
 			if _, err := tx.Exec(ctx, "INSERT INTO consents (id, sub, client_id, scope, duration, given_at, changed_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
-				a.ConsentID, grant.Sub, grant.ClientID, a.Allowed.String(), string(a.Duration), ms(now), msOrNull(grant.ExpiresAt)); err != nil {
+				a.ConsentID, given.Sub, given.ClientID, a.Allowed.String(), string(a.Duration), ms(now), msOrNull(given.ExpiresAt)); err != nil {
 				return err
 			}
 		} else {
-			grant.ConsentID = consent.ID
+			given.ConsentID = consent.ID
 			if err := r.changeConsent(ctx, tx, *consent, a, now); err != nil {
 				return err
 			}
 		}
-		return insertCode(ctx, tx, a.Code)
+		return s.answered(ctx, tx, a, now)
 	})
+}
+
+// answered stores what the answer gives: a code, a device's grant, or the grant
+// of a token that leaves at once.
+func (s *Store) answered(ctx context.Context, tx *sqlite.Tx, a Approval, now time.Time) error {
+	switch {
+	case a.Device != nil:
+		if err := insertGrant(ctx, tx, a.Code.Grant); err != nil {
+			return err
+		}
+		return answerDevice(ctx, tx, a.Device, a.Code.Grant.ID, now)
+	case a.Token:
+		if err := insertGrant(ctx, tx, a.Code.Grant); err != nil {
+			return err
+		}
+		return s.issued(ctx, tx, a.Code.Grant.ID, grant.NewRefreshToken{}, now)
+	}
+	return insertCode(ctx, tx, a.Code)
 }
 
 // changeConsent puts the last word in place of what was said before. What was

@@ -15,16 +15,17 @@ type Interaction struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Answered  bool
+	Device    []byte // the device that it is about, as DeviceByKey wants it; nil: a redirect is waited for
 }
 
 // ErrAnswered is what a second answer to the same question gets.
 var ErrAnswered = errors.New("store: the interaction has been answered")
 
 // StartInteraction stores a request under the hash of its identifier.
-func (s *Store) StartInteraction(ctx context.Context, id, request string, now, expires time.Time) error {
+func (s *Store) StartInteraction(ctx context.Context, id string, i Interaction) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, "INSERT INTO interactions (hash, request, created_at, expires_at) VALUES (?, ?, ?, ?)",
-			hash(id), request, ms(now), ms(expires))
+		_, err := tx.Exec(ctx, "INSERT INTO interactions (hash, request, created_at, expires_at, device) VALUES (?, ?, ?, ?, ?)",
+			hash(id), i.Request, ms(i.CreatedAt), ms(i.ExpiresAt), i.Device)
 		return err
 	})
 }
@@ -33,8 +34,8 @@ func (s *Store) StartInteraction(ctx context.Context, id, request string, now, e
 func (s *Store) InteractionByID(ctx context.Context, id string) (Interaction, error) {
 	var i Interaction
 	var created, expires, answered sql.NullInt64
-	err := s.db.QueryRow(ctx, "SELECT request, created_at, expires_at, answered_at FROM interactions WHERE hash = ?", hash(id)).
-		Scan(&i.Request, &created, &expires, &answered)
+	err := s.db.QueryRow(ctx, "SELECT request, created_at, expires_at, answered_at, device FROM interactions WHERE hash = ?", hash(id)).
+		Scan(&i.Request, &created, &expires, &answered, &i.Device)
 	i.CreatedAt, i.ExpiresAt, i.Answered = at(created), at(expires), answered.Valid
 	return i, notFound(err)
 }

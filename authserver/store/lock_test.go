@@ -12,7 +12,7 @@ import (
 // whoever sends the form a moment later gets no code by it.
 func TestALockedAccountApprovesNothing(t *testing.T) {
 	s := filled(t)
-	if err := s.StartInteraction(t.Context(), "i", "client_id=web", start, start.Add(time.Minute)); err != nil {
+	if err := s.StartInteraction(t.Context(), "i", Interaction{Request: "client_id=web", CreatedAt: start, ExpiresAt: start.Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.LockUser(t.Context(), "u_1", start); err != nil {

@@ -121,7 +121,7 @@ func TestACodeRestsOnTheConsentThatWasRead(t *testing.T) {
 // its address is opened.
 func TestARequestThatWaitedIsAnsweredOnce(t *testing.T) {
 	s := filled(t)
-	if err := s.StartInteraction(t.Context(), "i", "", start, start.Add(time.Minute)); err != nil {
+	if err := s.StartInteraction(t.Context(), "i", Interaction{Request: "", CreatedAt: start, ExpiresAt: start.Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g"), Silent{Interaction: "i"}); err != nil {

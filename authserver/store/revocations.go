@@ -194,14 +194,24 @@ func (r *revocations) insert(ctx context.Context, tx *sqlite.Tx, entry Revocatio
 	return nil
 }
 
-// RevokeAccessToken ends one access token before it expires by itself. A token
-// that has ended already adds nothing to the feed, however often it is sent.
+// RevokeAccessToken ends one access token before it expires by itself, and
+// those that it was exchanged for. A token that has ended already adds nothing
+// to the feed, however often it is sent.
 func (s *Store) RevokeAccessToken(ctx context.Context, jti string, expires, now time.Time) error {
 	if s.Revoked(jti, "") || !now.Before(expires) {
 		return nil
 	}
 	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
-		return r.insert(ctx, tx, Revocation{JWTID: jti, ExpiresAt: expires}, now)
+		ids, err := family(ctx, tx, jti)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids { // none of them outlives the first
+			if err := r.insert(ctx, tx, Revocation{JWTID: id, ExpiresAt: expires}, now); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -66,7 +66,11 @@ func (s *Store) Fill(ctx context.Context, seed Seed, now time.Time, expand func(
 			}
 		}
 		for _, c := range seed.Clients {
-			metadata, err := json.Marshal(metadataOf(c.Client))
+			described, err := metadataOf(c.Client)
+			if err != nil {
+				return err
+			}
+			metadata, err := json.Marshal(described)
 			if err != nil {
 				return err
 			}

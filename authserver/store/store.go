@@ -92,6 +92,9 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 			"DELETE FROM revocations WHERE expires_at < ?1",
 			"DELETE FROM authorization_codes WHERE expires_at < ?1 - 86400000",
 			"DELETE FROM refresh_tokens WHERE expires_at < ?1 - 86400000",
+			"DELETE FROM device_authorizations WHERE expires_at < ?1 - 86400000",
+			"DELETE FROM spent_assertions WHERE expires_at < ?1",
+			"DELETE FROM exchanged_tokens WHERE expires_at < ?1",
 		} {
 			if _, err := tx.Exec(ctx, statement, ms(now)); err != nil {
 				return err

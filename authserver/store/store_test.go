@@ -244,7 +244,7 @@ func TestReadersWaitForNews(t *testing.T) {
 
 func approve(t *testing.T, s *Store, question, grantID string, d oauth.Duration, asked, allowed oauth.Scope, now time.Time) error {
 	t.Helper()
-	if err := s.StartInteraction(t.Context(), question, "", now, now.Add(time.Minute)); err != nil {
+	if err := s.StartInteraction(t.Context(), question, Interaction{CreatedAt: now, ExpiresAt: now.Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	c := code("code of "+grantID, grantID)

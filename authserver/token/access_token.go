@@ -30,6 +30,13 @@ type AccessToken struct {
 	// GrantID is ours: the authorization that the token came from, so that one
 	// revocation reaches all its tokens. Absent where no person was asked.
 	GrantID string `json:"grant_id,omitempty"`
+	// Actor is who acts for the person. RFC 8693 §4.1.
+	Actor *Actor `json:"act,omitempty"`
+}
+
+// Actor is a party that acts for the subject of a token.
+type Actor struct {
+	Subject string `json:"sub"`
 }
 
 // Audience is one name or several. RFC 7519 §4.1.3.

@@ -52,6 +52,7 @@ type Attempt struct {
 	Nonce        string
 	CodeVerifier string
 	Next         string // where the person goes afterwards, a path of ours
+	Kind         string // what the answer is for; empty: the product's connection
 	StartedAt    time.Time
 }
 
@@ -79,6 +80,20 @@ type AuthorizationCode struct {
 	Random      io.Reader
 }
 
+// AuthorizationRequest is what an attempt asks for (RFC 6749 §4.1.1).
+type AuthorizationRequest struct {
+	Browser string   // the session that it is started from
+	Next    string   // where the person goes afterwards
+	Kind    string   // what the answer is for; empty: the product's connection
+	Scopes  []string // nil: Scopes
+	// Prompt is "consent" to be asked again even where everything was granted
+	// before (OIDC Core §3.1.2.1), or empty.
+	Prompt string
+	// WithoutPKCE leaves code_challenge out, as it was before RFC 7636. For the
+	// lesson that shows why it is there, and for nothing else.
+	WithoutPKCE bool
+}
+
 // Identity is who signed in. The two together name a person, neither alone:
 // "The sub (subject) and iss (issuer) Claims, used together, are the only Claims
 // that an RP can rely upon as a stable identifier for the End-User" (OIDC Core
@@ -92,20 +107,26 @@ type Identity struct {
 type Connected struct {
 	Identity
 	Tokens
-	Next string
+	IDToken string // as it came, checked
+	Next    string
 }
 
-// Start begins an attempt for this browser and returns where to send it.
-// prompt is "consent" to be asked again even where everything was granted
-// before (OIDC Core §3.1.2.1), or empty.
-func (g *AuthorizationCode) Start(ctx context.Context, browser, next, prompt string) (string, error) {
+// Start begins an attempt and returns where to send the browser.
+func (g *AuthorizationCode) Start(ctx context.Context, r AuthorizationRequest) (string, error) {
 	config, err := g.config(ctx)
 	if err != nil {
 		return "", err
 	}
-	a := Attempt{Browser: browser, Next: next, StartedAt: g.Now()}
+	if r.Scopes != nil {
+		config.Scopes = r.Scopes
+	}
+	a := Attempt{Browser: r.Browser, Next: r.Next, Kind: r.Kind, StartedAt: g.Now()}
 	// Fresh for every attempt: a value that returns would be no proof of anything.
-	for _, value := range []*string{&a.State, &a.Nonce, &a.CodeVerifier} {
+	fresh := []*string{&a.State, &a.Nonce}
+	if !r.WithoutPKCE {
+		fresh = append(fresh, &a.CodeVerifier)
+	}
+	for _, value := range fresh {
 		if *value, err = Unguessable(g.Random); err != nil {
 			return "", err
 		}
@@ -113,42 +134,48 @@ func (g *AuthorizationCode) Start(ctx context.Context, browser, next, prompt str
 	if err := g.Attempts.BeginAttempt(ctx, a); err != nil {
 		return "", err
 	}
-	options := []oauth2.AuthCodeOption{
-		oidc.Nonce(a.Nonce),
+	options := []oauth2.AuthCodeOption{oidc.Nonce(a.Nonce)}
+	if a.CodeVerifier != "" {
 		// "plain" would hand the verifier to everyone who sees the request.
-		oauth2.S256ChallengeOption(a.CodeVerifier),
+		options = append(options, oauth2.S256ChallengeOption(a.CodeVerifier))
 	}
-	if prompt == "consent" {
-		options = append(options, oauth2.SetAuthURLParam("prompt", prompt))
+	if r.Prompt == "consent" {
+		options = append(options, oauth2.SetAuthURLParam("prompt", r.Prompt))
 	}
 	return config.AuthCodeURL(a.State, options...), nil
 }
 
-// Finish takes what the browser brought to the redirect URI. Until every check
-// has passed, nothing is sent anywhere: a code that is not ours, or not meant
-// for us, must not reach a token endpoint with our credentials beside it.
-func (g *AuthorizationCode) Finish(ctx context.Context, browser string, query url.Values) (Connected, error) {
+// Receive judges what the browser brought to the redirect URI, and returns the
+// attempt that it answers. Until every check has passed, nothing is sent
+// anywhere: a code that is not ours, or not meant for us, must not reach a token
+// endpoint with our credentials beside it.
+//
+// The error may be an AuthorizationError; then the attempt is ours all the same.
+func (g *AuthorizationCode) Receive(ctx context.Context, browser string, query url.Values) (Attempt, error) {
 	in := callback{Query: query, Browser: browser, Issuer: g.Server.Issuer, Now: g.Now()}
 	var err error
 	if state := query.Get("state"); state != "" {
 		in.Attempt, in.Known, in.Spent, err = g.Attempts.SpendAttempt(ctx, state, in.Now)
 		if err != nil {
-			return Connected{}, err
+			return Attempt{}, err
 		}
 	}
-	if err := judge(ctx, g.Checks, callbackChecks, in); err != nil {
-		return Connected{}, err
-	}
-	response, err := g.redeem(ctx, query.Get("code"), in.Attempt.CodeVerifier)
+	return in.Attempt, judge(ctx, g.Checks, callbackChecks, in)
+}
+
+// Redeem turns the code of an attempt into tokens, and says who signed in.
+func (g *AuthorizationCode) Redeem(ctx context.Context, a Attempt, code string) (Connected, error) {
+	response, err := g.redeem(ctx, code, a.CodeVerifier)
 	if err != nil {
 		return Connected{}, err
 	}
-	identity, err := g.identify(ctx, response, in.Attempt.Nonce)
+	identity, err := g.identify(ctx, response, a.Nonce)
 	if err != nil {
 		return Connected{}, err
 	}
 	granted, err := tokens(response, Scopes, g.Now())
-	return Connected{Identity: identity, Tokens: granted, Next: in.Attempt.Next}, err
+	raw, _ := response.Extra("id_token").(string)
+	return Connected{Identity: identity, Tokens: granted, IDToken: raw, Next: a.Next}, err
 }
 
 // callback is what the checks of the authorization response judge.
@@ -268,7 +295,11 @@ func (g *AuthorizationCode) redeem(ctx context.Context, code, verifier string) (
 	if err != nil {
 		return nil, err
 	}
-	response, err := config.Exchange(g.Server.context(ctx), code, oauth2.VerifierOption(verifier))
+	var options []oauth2.AuthCodeOption
+	if verifier != "" {
+		options = append(options, oauth2.VerifierOption(verifier))
+	}
+	response, err := config.Exchange(g.Server.context(ctx), code, options...)
 	if err != nil {
 		return nil, tokenError(err)
 	}
@@ -369,7 +400,7 @@ func (g *AuthorizationCode) config(ctx context.Context) (*oauth2.Config, error) 
 	}
 	return &oauth2.Config{
 		ClientID: g.Client.ID, ClientSecret: g.Client.Secret,
-		Endpoint: server.endpoint(), RedirectURL: g.RedirectURI, Scopes: Scopes,
+		Endpoint: server.endpointFor(g.Client), RedirectURL: g.RedirectURI, Scopes: Scopes,
 	}, nil
 }
 

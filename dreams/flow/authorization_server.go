@@ -122,8 +122,35 @@ func (m *metadata) endpoint() oauth2.Endpoint {
 	return endpoint
 }
 
+// endpointFor is endpoint for a client that may have no secret: a public client
+// names itself by client_id among the parameters (RFC 6749 §3.2.1).
+func (m *metadata) endpointFor(c Client) oauth2.Endpoint {
+	endpoint := m.endpoint()
+	if c.Secret == "" {
+		endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	return endpoint
+}
+
+// Endpoints are the authorization server's addresses, for a page of ours whose
+// script goes there by itself.
+type Endpoints struct{ Authorization, Token, Revocation, UserInfo string }
+
+// Endpoints returns what the discovery document says.
+func (s *AuthorizationServer) Endpoints(ctx context.Context) (Endpoints, error) {
+	server, err := s.discover(ctx)
+	if err != nil {
+		return Endpoints{}, err
+	}
+	endpoint := server.Endpoint()
+	return Endpoints{endpoint.AuthURL, endpoint.TokenURL, server.RevocationEndpoint, server.UserInfoEndpoint()}, nil
+}
+
 // TokenError is a refusal by the token endpoint (RFC 6749 §5.2).
-type TokenError struct{ Code, Description string }
+type TokenError struct {
+	Code, Description string
+	Status            int
+}
 
 func (e *TokenError) Error() string {
 	return fmt.Sprintf("the token endpoint answered %s: %s", e.Code, e.Description)
@@ -142,7 +169,7 @@ func tokenError(err error) error {
 	if refused.ErrorCode == "" {
 		return fmt.Errorf("the token endpoint answered %s without an error code", refused.Response.Status)
 	}
-	return &TokenError{refused.ErrorCode, refused.ErrorDescription}
+	return &TokenError{refused.ErrorCode, refused.ErrorDescription, refused.Response.StatusCode}
 }
 
 // tokens reads a token response. Of its lifetime we take what the wire said and

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 )
 
@@ -21,6 +22,9 @@ type ClientCredentials struct {
 	Client Client
 	Scopes []string
 	Now    func() time.Time
+	// Assertion authenticates the client by a signature in place of a secret;
+	// nil: by the secret.
+	Assertion *ClientAssertion
 
 	mu   sync.Mutex
 	held Tokens
@@ -56,6 +60,12 @@ func (g *ClientCredentials) request(ctx context.Context) (string, error) {
 	config := clientcredentials.Config{
 		ClientID: g.Client.ID, ClientSecret: g.Client.Secret,
 		TokenURL: endpoint.TokenURL, AuthStyle: endpoint.AuthStyle, Scopes: g.Scopes,
+	}
+	if g.Assertion != nil {
+		if config.EndpointParams, err = g.Assertion.parameters(g.Client.ID); err != nil {
+			return "", err
+		}
+		config.AuthStyle = oauth2.AuthStyleInParams
 	}
 	response, err := config.Token(g.Server.context(ctx))
 	if err != nil {

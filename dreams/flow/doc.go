@@ -5,6 +5,12 @@
 //	authorization_code.go    the person at the browser lets us in (RFC 6749 §4.1, RFC 7636, OIDC Core §3.1)
 //	refresh_token.go         we come back later (RFC 6749 §6)
 //	client_credentials.go    we speak for ourselves (RFC 6749 §4.4)
+//	device_code.go           a television that cannot type (RFC 8628)
+//	password.go              what nobody should do any more (RFC 6749 §4.3)
+//	client_assertion.go      we sign in place of a secret (RFC 7523 §2.2)
+//	token_exchange.go        we pass on less than we hold (RFC 8693)
+//	jwt_bearer.go            we sign for a person who agreed to it (RFC 7523 §2.1)
+//	userinfo.go              who a token speaks for (OIDC Core §5.3)
 //	revocation.go            we give back what we were given (RFC 7009)
 //
 // What was granted is kept by somebody else: the interfaces Attempts and
@@ -19,7 +25,8 @@ import (
 )
 
 // Client is who we are to the authorization server: client_id and
-// client_secret (RFC 6749 §2.3.1), sent by HTTP Basic.
+// client_secret (RFC 6749 §2.3.1), sent by HTTP Basic; a public client has no
+// secret and names itself among the parameters.
 type Client struct{ ID, Secret string }
 
 // Tokens is what the token endpoint gave us (RFC 6749 §5.1).

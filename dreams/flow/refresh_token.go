@@ -111,25 +111,14 @@ func (g *RefreshToken) refresh(ctx context.Context, connection, refused string) 
 	if stored.RefreshToken == "" {
 		return "", g.end(ctx, connection, EndedExpired)
 	}
-	server, err := g.Server.discover(ctx)
+	fresh, err := g.Redeem(ctx, stored)
+	// "invalid_grant: The provided authorization grant […] or refresh token
+	// is invalid, expired, revoked" (RFC 6749 §5.2)
+	if refusal := (*TokenError)(nil); errors.As(err, &refusal) && refusal.Code == "invalid_grant" {
+		return "", g.end(ctx, connection, EndedRevoked)
+	}
 	if err != nil {
 		return "", err // no end: nobody said no
-	}
-	config := oauth2.Config{ClientID: g.Client.ID, ClientSecret: g.Client.Secret, Endpoint: server.endpoint()}
-	// An expired token makes x/oauth2 ask for a new one.
-	response, err := config.TokenSource(g.Server.context(ctx), &oauth2.Token{RefreshToken: stored.RefreshToken}).Token()
-	if err != nil {
-		err = tokenError(err)
-		// "invalid_grant: The provided authorization grant […] or refresh token
-		// is invalid, expired, revoked" (RFC 6749 §5.2)
-		if refusal := (*TokenError)(nil); errors.As(err, &refusal) && refusal.Code == "invalid_grant" {
-			return "", g.end(ctx, connection, EndedRevoked)
-		}
-		return "", err
-	}
-	fresh, err := tokens(response, stored.Scope, g.Now())
-	if err != nil {
-		return "", err
 	}
 	// On disk before the new access token is used: the old refresh token is
 	// spent, so to lose the new one is to lose the connection.
@@ -142,6 +131,22 @@ func (g *RefreshToken) refresh(ctx context.Context, connection, refused string) 
 		return "", err
 	}
 	return fresh.AccessToken, nil
+}
+
+// Redeem spends a refresh token: of what it returns, the refresh token has to be
+// kept, for the old one is good for nothing any more (RFC 9700 §4.14.2).
+func (g *RefreshToken) Redeem(ctx context.Context, t Tokens) (Tokens, error) {
+	server, err := g.Server.discover(ctx)
+	if err != nil {
+		return Tokens{}, err
+	}
+	config := oauth2.Config{ClientID: g.Client.ID, ClientSecret: g.Client.Secret, Endpoint: server.endpointFor(g.Client)}
+	// An expired token makes x/oauth2 ask for a new one.
+	response, err := config.TokenSource(g.Server.context(ctx), &oauth2.Token{RefreshToken: t.RefreshToken}).Token()
+	if err != nil {
+		return Tokens{}, tokenError(err)
+	}
+	return tokens(response, t.Scope, g.Now())
 }
 
 func (g *RefreshToken) end(ctx context.Context, connection, reason string) error {

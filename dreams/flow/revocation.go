@@ -32,13 +32,18 @@ func (r *Revocation) Revoke(ctx context.Context, t Tokens) error {
 	if t.RefreshToken == "" {
 		form = url.Values{"token": {t.AccessToken}, "token_type_hint": {"access_token"}}
 	}
+	if r.Client.Secret == "" {
+		form.Set("client_id", r.Client.ID) // a public client (RFC 7009 §2.1)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.RevocationEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	// RFC 6749 §2.3.1: both parts are form-encoded before they meet in Basic.
-	req.SetBasicAuth(url.QueryEscape(r.Client.ID), url.QueryEscape(r.Client.Secret))
+	if r.Client.Secret != "" {
+		// RFC 6749 §2.3.1: both parts are form-encoded before they meet in Basic.
+		req.SetBasicAuth(url.QueryEscape(r.Client.ID), url.QueryEscape(r.Client.Secret))
+	}
 	resp, err := r.Server.http.Do(req)
 	if err != nil {
 		return &Unreachable{err}

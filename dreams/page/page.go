@@ -53,17 +53,6 @@ type UnsubscribeView struct {
 // SourceFile is one file that the lesson points to.
 type SourceFile struct{ Name, Text string }
 
-// StepView is one step of the flow on /learn.
-type StepView struct {
-	From, To views.Party
-	Back     bool // between servers, no browser in it
-	Title    string
-	Text     string
-	Rule     string // "RFC 6749 §4.1.1"
-	File     string // below /learn/source; empty: not a file of Dreams
-	Path     string // where the code is, in the repository
-}
-
 // best is the person's own best offer, where there is one.
 func (v HomeView) best() *offers.Offer {
 	if v.Last == nil || v.Last.Offers == nil || len(v.Last.Offers.Best) == 0 {

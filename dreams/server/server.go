@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -13,14 +14,18 @@ import (
 
 	"example.com/acme-dreams/dreams/catalogue"
 	"example.com/acme-dreams/dreams/flow"
+	"example.com/acme-dreams/dreams/learn"
+	"example.com/acme-dreams/dreams/night"
 	"example.com/acme-dreams/dreams/offers"
 	"example.com/acme-dreams/dreams/session"
 	"example.com/acme-dreams/dreams/site"
 	"example.com/acme-dreams/dreams/store"
 	"example.com/acme-dreams/dreams/travelapi"
 	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/program"
+	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/seed"
 )
 
@@ -31,6 +36,7 @@ type Server struct {
 	store     *store.Store
 	catalogue *catalogue.Keeper
 	smtp      *offers.SMTP // nil: letters stay in the outbox
+	clients   clients
 	log       *slog.Logger
 }
 
@@ -45,10 +51,16 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	batchKey, err := signingKey()
+	if err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, c.Env.DataDir, c.Now, c.Random)
 	if err != nil {
 		return nil, err
 	}
+	// Hears what is sent for a lesson, and nothing else.
+	c.Back = &wiretap.Transport{Base: c.Back, From: wiretap.Client, To: addressee(c.Env), Now: c.Now}
 	accounts := flow.NewAuthorizationServer(c.Env.AuthserverURL.String(), c.Back)
 	// What Dreams does for itself uses a client of its own, so that neither
 	// secret opens more than it has to.
@@ -72,18 +84,53 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		Refresh:    &flow.RefreshToken{Server: accounts, Client: dreams, Connections: db, Revocation: revocation, Now: c.Now},
 		Revocation: revocation,
 	}
-	s := &Server{site: pages, store: db, catalogue: keeper, log: c.Log}
+	classroom := (&learn.Classroom{
+		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Back: c.Back, Store: db, Sessions: pages.Sessions,
+		Server: accounts, Code: pages.Code, Refresh: pages.Refresh, Revoke: revocation,
+		Exchange:  &flow.TokenExchange{Server: accounts, Client: dreams, Now: c.Now},
+		Bearer:    &flow.JWTBearer{Server: accounts, Client: "dreams-batch", Key: batchKey, Now: c.Now, Random: c.Random},
+		Catalogue: flow.Client{ID: job.ID, Secret: job.Secret},
+	}).Open()
+	pages.Lessons = classroom.Returned
+	pages.Night = night.New(db, pages.LookAgain, c.Now, c.Log)
+	s := &Server{site: pages, store: db, catalogue: keeper, clients: newClients(c, accounts), log: c.Log}
 	if c.Env.SMTPURL != "" {
 		s.smtp = &offers.SMTP{Address: string(c.Env.SMTPURL)}
 	}
 	s.echo = httpserver.New(httpserver.Settings{
 		Name: "dreams", PublicURL: c.Env.DreamsURL, Log: c.Log, Ready: db.Ping,
-		Error: pages.Error, CrossOrigin: site.CrossOrigin,
+		Error: pages.Error, CrossOrigin: site.CrossOrigin, ConnectTo: s.clients.connectTo,
 	})
 	for _, route := range pages.Routes() {
 		s.echo.Add(route.Method, route.Path, route.Handler)
 	}
+	for _, route := range classroom.Routes(pages.Page) {
+		s.echo.Add(route.Method, route.Path, route.Handler)
+	}
+	s.clients.mount(s.echo, pages)
 	return s, nil
+}
+
+// addressee tells for a recording who is called.
+func addressee(env environment.Environment) func(*url.URL) wiretap.Party {
+	return func(u *url.URL) wiretap.Party {
+		switch u.Host {
+		case env.AuthserverURL.Host():
+			return wiretap.AuthorizationServer
+		case env.AcmeURL.Host():
+			return wiretap.ResourceServer
+		}
+		return wiretap.Client
+	}
+}
+
+// signingKey is what dreams-batch signs with.
+func signingKey() (flow.SigningKey, error) {
+	document, err := seed.Key("dreams-batch-es256")
+	if err != nil {
+		return flow.SigningKey{}, err
+	}
+	return flow.ParseSigningKey(document)
 }
 
 func client(id string) (seed.Client, error) {
@@ -104,9 +151,10 @@ func (s *Server) Close() error { return s.store.Close() }
 func (s *Server) Work(ctx context.Context) {
 	var group sync.WaitGroup
 	group.Go(func() { s.catalogue.Work(ctx) })
+	group.Go(func() { s.clients.tv.Work(ctx) })
 	group.Go(func() { s.every(ctx, time.Hour, "sweep", s.store.Sweep) })
 	group.Go(func() { s.every(ctx, time.Minute, "revoke", s.giveBack) })
-	group.Go(func() { s.every(ctx, 10*time.Minute, "make offers", s.site.MakeWhileTheySleep) })
+	group.Go(func() { s.site.Night.Work(ctx) })
 	if s.smtp != nil {
 		group.Go(func() { s.every(ctx, 5*time.Second, "deliver", s.deliver) })
 	}

@@ -275,6 +275,7 @@ type fakeAS struct {
 	claims    func(m jwt.MapClaims) // of the ID token
 	signWith  *rsa.PrivateKey
 	noRefresh bool         // refresh tokens are void: the grant was revoked
+	failing   string       // the refresh token at which the server breaks
 	onRefresh func()       // runs while a refresh is under way
 	down      atomic.Bool  // nothing answers
 	asked     atomic.Int64 // any request at all
@@ -386,6 +387,10 @@ func (as *fakeAS) token(w http.ResponseWriter, r *http.Request) {
 		verifier := r.PostForm.Get("code_verifier")
 		as.secrets = append(as.secrets, verifier)
 		sum := sha256.Sum256([]byte(verifier))
+		if request.Get("code_challenge") == "" && verifier == "" && known {
+			as.answer(w, as.granted(request), request)
+			return
+		}
 		if !known || request.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) ||
 			request.Get("redirect_uri") != r.PostForm.Get("redirect_uri") {
 			refuse(400, "invalid_grant")
@@ -393,10 +398,15 @@ func (as *fakeAS) token(w http.ResponseWriter, r *http.Request) {
 		}
 		as.answer(w, as.granted(request), request)
 	case "refresh_token":
+		if token := r.PostForm.Get("refresh_token"); token == as.failing && token != "" {
+			refuse(503, "temporarily_unavailable")
+			return
+		}
 		spent, known := as.refresh[r.PostForm.Get("refresh_token")]
 		if spent {
 			as.reused = true
 			clear(as.refresh)
+			clear(as.access)
 		}
 		if !known || spent || as.noRefresh {
 			refuse(400, "invalid_grant")

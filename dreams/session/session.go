@@ -78,8 +78,10 @@ func (s *Sessions) Save(ctx context.Context, w http.ResponseWriter) error {
 			return err
 		}
 		s.manager.WriteSessionCookie(ctx, w, token, expiry)
+		w.Header().Set("Cache-Control", "no-store") // scs would have a copy without the cookie kept
 	case scs.Destroyed:
 		s.manager.WriteSessionCookie(ctx, w, "", time.Time{})
+		w.Header().Set("Cache-Control", "no-store")
 	}
 	return nil
 }

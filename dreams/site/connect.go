@@ -28,7 +28,7 @@ func (s *Site) connect(c echo.Context, _ visitor) error {
 	if asked := c.FormValue("next"); asked != "" {
 		next = views.LocalPath(asked)
 	}
-	to, err := s.Code.Start(ctx, browser, next, prompt)
+	to, err := s.Code.Start(ctx, flow.AuthorizationRequest{Browser: browser, Next: next, Prompt: prompt})
 	if err != nil {
 		return err
 	}
@@ -41,10 +41,19 @@ func (s *Site) connect(c echo.Context, _ visitor) error {
 // callback is the redirect URI.
 func (s *Site) callback(c echo.Context, v visitor) error {
 	ctx := c.Request().Context()
-	connected, err := s.Code.Finish(ctx, s.Sessions.Browser(ctx), c.QueryParams())
-	if denied := (*flow.AuthorizationError)(nil); errors.As(err, &denied) && denied.Code == "access_denied" {
+	attempt, err := s.Code.Receive(ctx, s.Sessions.Browser(ctx), c.QueryParams())
+	denied := (*flow.AuthorizationError)(nil)
+	// A lesson's answer connects nobody.
+	if attempt.Kind != "" && (err == nil || errors.As(err, &denied)) {
+		return s.Lessons(c, v.Connection, attempt, denied)
+	}
+	if errors.As(err, &denied) && denied.Code == "access_denied" {
 		return render(c, http.StatusOK, page.Denied(s.frame(c, v, "You said no")))
 	}
+	if err != nil {
+		return err
+	}
+	connected, err := s.Code.Redeem(ctx, attempt, c.QueryParam("code"))
 	if err != nil {
 		return err
 	}

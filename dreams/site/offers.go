@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
@@ -186,36 +185,6 @@ func (s *Site) excuse(err error) (away string, fatal error) {
 		return "Acme Travel", nil
 	}
 	return "", err
-}
-
-// dayOld is how old offers may grow before they are made anew without the
-// person, where they let us come back alone.
-const dayOld = 24 * time.Hour
-
-// MakeWhileTheySleep makes offers for people who granted offline_access and
-// whose last offers are a day old, and writes the letters about what is new.
-func (s *Site) MakeWhileTheySleep(ctx context.Context) error {
-	waiting, err := s.Store.OffersOlderThan(ctx, s.Now().Add(-dayOld))
-	if err != nil {
-		return err
-	}
-	for _, connection := range waiting {
-		m, away, err := s.gather(ctx, connection)
-		if errors.Is(err, flow.ErrEnded) {
-			continue // the page says so when they come
-		}
-		if err != nil {
-			return err
-		}
-		if away != "" {
-			return nil // everybody else's data lies there, too
-		}
-		v := visitor{Person: connection.Person, Connection: connection}
-		if _, err := s.keep(ctx, v, m, offers.Make(m, s.Now())); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // keep stores what was made, and writes the letter about it: once for every set

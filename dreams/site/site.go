@@ -15,6 +15,7 @@ import (
 
 	"example.com/acme-dreams/dreams/catalogue"
 	"example.com/acme-dreams/dreams/flow"
+	"example.com/acme-dreams/dreams/night"
 	"example.com/acme-dreams/dreams/session"
 	"example.com/acme-dreams/dreams/store"
 	"example.com/acme-dreams/internal/environment"
@@ -36,6 +37,12 @@ type Site struct {
 	Revocation *flow.Revocation
 	Catalogue  *catalogue.Keeper
 	Client     seed.Client // dreams-web: the reasons it gives at Acme are the ones it gives here
+
+	Night *night.Job
+
+	// Lessons takes the answer to an attempt that was no connection. denied is
+	// the error that the authorization server sent in place of a code, or nil.
+	Lessons func(c echo.Context, connection store.Connection, attempt flow.Attempt, denied *flow.AuthorizationError) error
 }
 
 // Route is one line of the route table.
@@ -60,7 +67,8 @@ func (s *Site) Routes() []Route {
 		{http.MethodPost, "/subscribe", s.page(s.subscribe), ""},
 		{http.MethodPost, "/disconnect", s.page(s.disconnect), "RFC 7009 §2.1"},
 		{http.MethodPost, "/logout", s.page(s.logout), ""},
-		{http.MethodGet, "/learn", s.page(s.learn), ""},
+		{http.MethodGet, "/night", s.page(s.night), ""},
+		{http.MethodPost, "/night", s.page(s.beginNight), ""},
 		{http.MethodGet, "/learn/source/:file", s.page(s.source), ""},
 		{http.MethodGet, "/help", s.page(s.help), ""},
 		{http.MethodGet, "/static/*", echo.WrapHandler(views.Static()), ""},
@@ -108,6 +116,14 @@ func (s *Site) page(handle func(echo.Context, visitor) error) echo.HandlerFunc {
 		}
 		return handle(c, v)
 	}
+}
+
+// Page loads the session for a handler of another package. connection is empty
+// where nobody is connected; frame is everything around the content.
+func (s *Site) Page(handle func(c echo.Context, connection store.Connection, frame func(title string) views.Frame) error) echo.HandlerFunc {
+	return s.page(func(c echo.Context, v visitor) error {
+		return handle(c, v.Connection, func(title string) views.Frame { return s.frame(c, v, title) })
+	})
 }
 
 // frame is everything around the content.

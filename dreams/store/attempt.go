@@ -27,8 +27,8 @@ func (s *Store) BeginAttempt(ctx context.Context, a flow.Attempt) error {
 	}
 	state := hash(a.State)
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		if _, err := tx.Exec(ctx, `INSERT INTO attempts (state_hash, browser, sealed, next, started_at) VALUES (?, ?, ?, ?, ?)`,
-			state, a.Browser, s.key.seal(string(secrets), purposeAttempt+state), a.Next, a.StartedAt.Unix()); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO attempts (state_hash, browser, sealed, next, kind, started_at) VALUES (?, ?, ?, ?, ?, ?)`,
+			state, a.Browser, s.key.seal(string(secrets), purposeAttempt+state), a.Next, a.Kind, a.StartedAt.Unix()); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM attempts WHERE browser = ? AND spent_at IS NULL AND state_hash != ? AND state_hash NOT IN (
@@ -45,14 +45,14 @@ func (s *Store) SpendAttempt(ctx context.Context, state string, now time.Time) (
 	var sealed []byte
 	var started int64
 	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		const columns = `browser, sealed, next, started_at`
+		const columns = `browser, sealed, next, kind, started_at`
 		row := tx.QueryRow(ctx, `UPDATE attempts SET spent_at = ? WHERE state_hash = ? AND spent_at IS NULL RETURNING `+columns,
 			now.Unix(), state)
-		err := row.Scan(&a.Browser, &sealed, &a.Next, &started)
+		err := row.Scan(&a.Browser, &sealed, &a.Next, &a.Kind, &started)
 		if errors.Is(err, sql.ErrNoRows) {
 			spent = true
 			row = tx.QueryRow(ctx, `SELECT `+columns+` FROM attempts WHERE state_hash = ?`, state)
-			err = row.Scan(&a.Browser, &sealed, &a.Next, &started)
+			err = row.Scan(&a.Browser, &sealed, &a.Next, &a.Kind, &started)
 		}
 		return err
 	})

@@ -205,24 +205,9 @@ func (s *Store) ConnectionOf(ctx context.Context, person int64) (c Connection, f
 	return c, err == nil, err
 }
 
-// OffersOlderThan lists the connections that may be used without the person and
-// whose last offers were made before that time.
-func (s *Store) OffersOlderThan(ctx context.Context, before time.Time) ([]Connection, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+connectionColumns+` JOIN offers o ON o.connection = c.id
-		WHERE c.refresh_token IS NOT NULL AND o.made_at < ? ORDER BY o.made_at LIMIT 100`, before.Unix())
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Connection
-	for rows.Next() {
-		c, err := scanConnection(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return all, rows.Err()
+// SubjectOf is the name by which the authorization server knows a person.
+func (s *Store) SubjectOf(ctx context.Context, person int64) (subject string, err error) {
+	return subject, s.db.QueryRow(ctx, `SELECT subject FROM people WHERE id = ?`, person).Scan(&subject)
 }
 
 // Rename keeps a person's name as Acme told it just now.

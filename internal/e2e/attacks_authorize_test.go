@@ -79,8 +79,9 @@ var authorizationAttacks = []Attack{
 		Try: codeFor(url.Values{"response_type": nil}),
 	},
 	{
-		Rule: "response_type is given and known", Name: "another", Refused: "303 unsupported_response_type", Options: authserverAlone,
-		Try: codeFor(url.Values{"response_type": {"code id_token"}}),
+		Rule: "response_type is given and known", Name: "another", Refused: "303 unsupported_response_type",
+		Options: Options{Only: authserverAlone.Only, Env: map[string]string{"LEGACY_GRANTS": "off"}},
+		Try:     codeFor(url.Values{"response_type": {"code id_token"}}),
 	},
 	{
 		Rule: "client is registered for the response_type", Refused: "303 unauthorized_client", Options: authserverAlone,
@@ -91,7 +92,8 @@ var authorizationAttacks = []Attack{
 		},
 	},
 	{
-		Rule: "response_type is supported", Refused: "303 unsupported_response_type", Options: authserverAlone,
+		Rule: "response_type is supported", Refused: "303 unsupported_response_type",
+		Options: Options{Only: authserverAlone.Only, Env: map[string]string{"LEGACY_GRANTS": "off"}},
 		Try: func(t testing.TB, w *World) (bool, string) {
 			request := With(w.Request("profile"), url.Values{
 				"client_id": {"dreams-widget"}, "redirect_uri": {w.Dreams + "/widget/callback"}, "response_type": {"token"},
@@ -103,7 +105,7 @@ var authorizationAttacks = []Attack{
 	{
 		// The answer would go another way than the one that the client listens on.
 		Rule: "response_mode fits the response_type", Refused: "303 invalid_request", Options: authserverAlone,
-		Try: codeFor(url.Values{"response_mode": {"fragment"}}),
+		Try: codeFor(url.Values{"response_mode": {"form_post"}}),
 	},
 
 	{

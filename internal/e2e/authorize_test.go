@@ -133,7 +133,6 @@ func refusedByRedirect(w *World) map[string]struct {
 		"RFC 6749 §4.2.2.1: token, for who may not":            {change: url.Values{"response_type": {"token"}}, code: "unauthorized_client", says: "token", fragment: true},
 		"Multiple Response Types §3: token in a query":         {change: url.Values{"response_type": {"token"}, "response_mode": {"query"}}, code: "unauthorized_client", fragment: true},
 		"OIDC Core §3.2.2.1: id_token":                         {change: url.Values{"response_type": {"id_token"}}, code: "unsupported_response_type", fragment: true},
-		"Multiple Response Types §3: code in a fragment":       {change: url.Values{"response_mode": {"fragment"}}, code: "invalid_request", says: "response_mode"},
 		"Multiple Response Types §3: an unknown response_mode": {change: url.Values{"response_mode": {"form_post"}}, code: "invalid_request", says: "response_mode"},
 		"RFC 6749 §3.3: no scope":                              {change: url.Values{"scope": nil}, code: "invalid_scope", says: "preferences:read"},
 		"RFC 6749 §3.3: an empty scope":                        {change: url.Values{"scope": {" "}}, code: "invalid_scope", says: "preferences:read"},

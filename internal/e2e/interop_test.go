@@ -214,13 +214,31 @@ var grantTypes = map[string]func(testing.TB, *World) Response{
 	"client_credentials": func(t testing.TB, w *World) Response {
 		return w.Token(t, Basic("dreams-catalogue"), url.Values{"grant_type": {"client_credentials"}})
 	},
-	"password": nil,
-	"implicit": nil,
-	"urn:ietf:params:oauth:grant-type:device_code":    nil,
-	"urn:ietf:params:oauth:grant-type:token-exchange": nil,
-	"urn:ietf:params:oauth:grant-type:jwt-bearer":     nil,
-	"urn:ietf:params:oauth:grant-type:saml2-bearer":   nil,
-	"urn:openid:params:grant-type:ciba":               nil,
+	"password": func(t testing.TB, w *World) Response {
+		return w.Token(t, nil, password("acme-mobile", "profile"))
+	},
+	"implicit": func(t testing.TB, w *World) Response {
+		answer := w.Allow(w.SignedIn(t, "alice"), With(w.Request("profile"), widget(w))).Answer()
+		return Response{Status: http.StatusOK, Body: `{"access_token":"` + answer.Get("access_token") + `"}`}
+	},
+	deviceCodeGrant: func(t testing.TB, w *World) Response {
+		return w.Token(t, nil, poll(w.ApprovedDevice(t, "alice", "profile")))
+	},
+	exchangeGrant: func(t testing.TB, w *World) Response {
+		tokens := w.Tokens(t, "alice", "openid profile preferences:read")
+		return w.Token(t, Basic("dreams-web"), exchanged(tokens.String("access_token")))
+	},
+	bearerGrant: func(t testing.TB, w *World) Response {
+		w.Tokens(t, "alice", "openid profile preferences:read")
+		return w.Token(t, nil, asserts(signed(w.bearerClaims()), "preferences:read"))
+	},
+	"urn:ietf:params:oauth:grant-type:saml2-bearer": nil,
+	"urn:openid:params:grant-type:ciba":             nil,
+}
+
+// widget makes an authorization request one of dreams-widget's.
+func widget(w *World) url.Values {
+	return url.Values{"client_id": {"dreams-widget"}, "redirect_uri": {w.Dreams + "/widget/callback"}, "response_type": {"token"}}
 }
 
 // RFC 8414 §2: every grant type that is advertised works, every other one is
@@ -262,7 +280,7 @@ func TestAuthenticationMethodsAreThoseOfTheMetadata(t *testing.T) {
 	// What a client sends by each method; the endpoints get their own parameters too.
 	secret := url.Values{"client_id": {"dreams-catalogue"}, "client_secret": {"dreams-catalogue-secret"}}
 	assertion := url.Values{
-		"client_id": {"dreams-batch"}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {"e30.e30.e30"},
+		"client_id": {"dreams-batch"}, "client_assertion_type": {assertionType}, "client_assertion": {"e30.e30.e30"},
 	}
 	methods := map[string]struct {
 		header http.Header
@@ -281,6 +299,9 @@ func TestAuthenticationMethodsAreThoseOfTheMetadata(t *testing.T) {
 		advertised []string
 	}{{"/token", m.TokenAuthMethods}, {"/revoke", m.RevokeAuthMethods}, {"/introspect", m.IntrospectAuthMethods}} {
 		for name, method := range methods {
+			if name == "private_key_jwt" { // an assertion is used once
+				method.form = clientAuthentication(w)
+			}
 			form := With(method.form, url.Values{"token": {"garbage"}})
 			if endpoint.path == "/token" {
 				form = With(method.form, url.Values{"grant_type": {"client_credentials"}})
@@ -312,6 +333,7 @@ func TestAuthorizationRequestsAreThoseOfTheMetadata(t *testing.T) {
 	m := w.metadata(t)
 	b := w.SignedIn(t, "alice")
 	w.Allow(b, w.Request("openid profile"))
+	w.Allow(b, With(w.Request("profile"), widget(w)))
 	try := func(changes url.Values) Page { return w.Authorize(b, With(w.Request("openid profile"), changes)) }
 	for _, tt := range []struct {
 		parameter  string
@@ -319,11 +341,15 @@ func TestAuthorizationRequestsAreThoseOfTheMetadata(t *testing.T) {
 		others     []string
 	}{
 		{"response_type", m.ResponseTypes, []string{"token", "id_token", "code token", "code id_token", "code id_token token", "none", "CODE"}},
-		{"response_mode", m.ResponseModes, []string{"fragment", "form_post", "query.jwt", "web_message"}},
+		{"response_mode", m.ResponseModes, []string{"form_post", "query.jwt", "web_message"}},
 		{"code_challenge_method", m.CodeChallengeMethods, []string{"plain", "s256", "S512"}},
 	} {
 		for _, value := range tt.advertised {
-			if page := try(url.Values{tt.parameter: {value}}); page.Answer().Get("code") == "" || (page.Answer().Get("iss") == w.Auth) != m.IssInAuthorizationResp {
+			changes := url.Values{tt.parameter: {value}}
+			if value == "token" {
+				changes = With(widget(w), url.Values{"scope": {"profile"}})
+			}
+			if page := try(changes); (page.Answer().Get("code") == "") == (page.Answer().Get("access_token") == "") || (page.Answer().Get("iss") == w.Auth) != m.IssInAuthorizationResp {
 				t.Errorf("%s=%s is advertised: %d %s", tt.parameter, value, page.Status, page.Location)
 			}
 		}

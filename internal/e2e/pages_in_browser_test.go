@@ -168,7 +168,7 @@ func (a *auditor) traffic(status int) {
 		case strings.HasPrefix(r.URL, "data:"):
 		case !slices.Contains(a.origins, origin):
 			a.found.add(otherOrigin, "%s asks for %s", r.Page, r.URL)
-		case r.Type != network.ResourceTypeDocument && origin != own:
+		case r.Type != network.ResourceTypeDocument && origin != own && !a.mayCall(r.Page):
 			a.found.add(otherOrigin, "%s asks for %s, which is not its own", r.Page, r.URL)
 		}
 	}
@@ -178,6 +178,13 @@ func (a *auditor) traffic(status int) {
 		}
 		a.found.add(console, "%s: %s", a.name, line)
 	}
+}
+
+// mayCall is true for the two pages whose script is a client by itself.
+func (a *auditor) mayCall(page string) bool {
+	page, _, _ = strings.Cut(page, "?")
+	page, _, _ = strings.Cut(page, "#")
+	return slices.Contains([]string{a.w.Dreams + "/spa", a.w.Dreams + "/spa/callback", a.w.Dreams + "/widget", a.w.Dreams + "/widget/callback"}, page)
 }
 
 // links opens what the page leads to: as this person what is of the same

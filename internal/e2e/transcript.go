@@ -166,7 +166,7 @@ func (t *Transcript) String() string {
 // secrets are the parameters and members whose values are made at random.
 var secrets = []string{
 	"code", "state", "nonce", "code_challenge", "code_verifier", "access_token", "refresh_token", "id_token",
-	"interaction", "csrf", "jti", "grant_id", "at_hash", "kid", "x", "y", "n",
+	"device_code", "user_code", "assertion", "subject_token", "interaction", "csrf", "jti", "grant_id", "at_hash", "kid", "x", "y", "n",
 }
 
 // name gives a random value its name.
@@ -290,12 +290,16 @@ func (t *Transcript) response(e Exchange) {
 }
 
 func (t *Transcript) location(value string) {
-	address, query, found := strings.Cut(value, "?")
+	sign := "?"
+	if strings.Contains(value, "#") {
+		sign = "#" // RFC 6749 §4.2.2
+	}
+	address, answer, found := strings.Cut(value, sign)
 	t.line("Location: %s", address)
 	if found {
-		parameters, _ := url.ParseQuery(query)
+		parameters, _ := url.ParseQuery(answer)
 		t.nameAll(parameters)
-		t.parameters("?", "    ", query)
+		t.parameters(sign, "    ", answer)
 	}
 }
 

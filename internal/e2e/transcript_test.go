@@ -24,6 +24,11 @@ func TestTranscripts(t *testing.T) {
 		"authorization_code": transcribeAuthorizationCode,
 		"refresh_token":      transcribeRefreshToken,
 		"client_credentials": transcribeClientCredentials,
+		"device_code":        transcribeDeviceCode,
+		"token_exchange":     transcribeTokenExchange,
+		"jwt_bearer":         transcribeJWTBearer,
+		"implicit":           transcribeImplicit,
+		"password":           transcribePassword,
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := &Recorder{}

@@ -1,0 +1,133 @@
+package endpoint
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/page"
+)
+
+// ScopesPage documents every permission, from the registry.
+func (e *Endpoints) ScopesPage(c echo.Context) error {
+	var docs []page.ScopeDoc
+	for _, p := range oauth.Permissions {
+		doc := page.ScopeDoc{
+			Name: p.Name, Developer: p.Developer, Sentence: p.Sentence, Detail: p.Detail, Sensitivity: p.Sensitivity,
+			Public: !p.NeedsUser, Endpoints: p.Endpoints, Grants: e.grantsFor(p),
+		}
+		for _, id := range slices.Sorted(maps.Keys(e.Store.Clients())) {
+			if e.Store.Client(id).Scope.Has(p.Name) {
+				doc.Clients = append(doc.Clients, id)
+			}
+		}
+		docs = append(docs, doc)
+	}
+	return render(c, http.StatusOK, page.Scopes(e.frame(c, ""), docs))
+}
+
+// grantsFor lists the grant types by which a permission can be obtained.
+func (e *Endpoints) grantsFor(p oauth.Permission) []string {
+	var all []string
+	for _, grantType := range slices.Sorted(maps.Keys(e.Grants)) {
+		switch {
+		case grantType == oauth.ClientCredentialsGrant && p.NeedsUser:
+		case grantType == oauth.TokenExchangeGrant && (p.Name == oauth.OpenID || p.Name == oauth.OfflineAccess):
+		default:
+			all = append(all, grantType)
+		}
+	}
+	if e.Env.LegacyGrants {
+		all = append(all, oauth.ImplicitGrant)
+	}
+	return all
+}
+
+// DecisionsPage says how this provider decided where the RFCs leave a choice.
+func (e *Endpoints) DecisionsPage(c echo.Context) error {
+	in := func(d time.Duration) string { return fmt.Sprint(d) }
+	lifetimes := []page.LifetimeDoc{
+		{What: "Authorization code", Lives: in(e.Env.AuthorizationCodeTTL.Value()) + ", used once", Source: "RFC 6749 §4.1.2"},
+		{What: "Access token", Lives: in(e.Env.AccessTokenTTL.Value()) + ", never longer than the consent", Source: "ours; RFC 9068"},
+		{What: "Refresh token", Lives: "90 days unused, " + in(e.Env.RefreshTokenTTL.Value()) + " in any case, each used once", Source: "RFC 9700 §4.14.2"},
+		{What: "ID token", Lives: in(idTokenTTL), Source: "ours"},
+		{What: "Device code", Lives: in(e.Env.DeviceCodeTTL.Value()) + ", asked every " + in(e.Env.DevicePollInterval.Value()), Source: "RFC 8628 §3.2"},
+		{What: "Sign-in", Lives: in(sessionTTL) + ", or 14 days where the person ticked it", Source: "ours"},
+		{What: "Question on the consent page", Lives: in(interactionTTL) + ", answered once", Source: "ours"},
+		{What: "Consent", Lives: "once, 30 days, or until the person stops it", Source: "the person's"},
+	}
+	return render(c, http.StatusOK, page.Decisions(e.frame(c, ""), decisions, lifetimes))
+}
+
+var decisions = []page.Decision{
+	{
+		Question:   "Which data is public, which is private?",
+		Answer:     "Vacation packages and published reviews are public: nobody is harmed when a client reads them for itself. Everything about a person is private: name, address, preferences, posts. Only that person can grant it.",
+		Why:        "The line decides about grant types. A client that acts for itself (client credentials) can have public data alone: it can agree to nothing in somebody's name.",
+		Production: "Public data often needs no token at all. Here it does, so that a learner sees a token without a person.",
+	},
+	{
+		Question: "Which grant types, for what?",
+		Answer:   "Authorization code with PKCE wherever a person is at a browser. Device code where there is no browser. Client credentials for public data. Refresh tokens where the person allowed offline access. Token exchange for handing less to a part of oneself. JWT bearer for a client that signs for people who agreed beforehand. Implicit and password to show why they are gone.",
+		Why:      "RFC 9700 §2.1.2 and §2.4 say no to implicit and password. LEGACY_GRANTS=off turns both off, as OAuth 2.1 has it.",
+	},
+	{
+		Question:   "How are access tokens checked?",
+		Answer:     "They are signed JWTs (RFC 9068). Acme verifies them by itself and learns of revocations by a feed that waits for news: refused within two seconds, and no private data at all when the feed has been silent for 30 seconds.",
+		Why:        "Introspection on every call would be exact and slow, and would put the authorization server into every request. A self-contained token without a feed would be fast and could not be taken back.",
+		Production: "Tokens of minutes instead of an hour make the feed less important; keep both.",
+	},
+	{
+		Question: "What does a person decide?",
+		Answer:   "Each permission by itself, and for how long. Optional ones are never ticked beforehand. What is unticked later is revoked, with the tokens that rest on it.",
+		Why:      "Consent to everything or nothing is no consent. The client is told what it got, in scope.",
+	},
+	{
+		Question: "What happens when something is used twice?",
+		Answer:   "A code, a refresh token: the second use ends everything that came from the first. There is no grace period.",
+		Why:      "One of the two users is a thief, and nobody can tell which (RFC 9700 §4.14.2). A client that lost an answer starts again; that is a nuisance now and then.",
+	},
+	{
+		Question:   "How are secrets kept?",
+		Answer:     "Passwords as Argon2id. Whatever the server makes itself (client secrets, codes, refresh tokens, sessions) as SHA-256, because there is no dictionary for 128 random bits and more.",
+		Why:        "A slow hash at the token endpoint would let anybody keep the server busy.",
+		Production: "Encrypt the signing keys at rest or keep them in a hardware module. Put TLS in front. Replace every seeded person and secret.",
+	},
+}
+
+// GlossaryPage leads from the words that people bring to the standards' words.
+func (e *Endpoints) GlossaryPage(c echo.Context) error {
+	return render(c, http.StatusOK, page.Glossary(e.frame(c, ""), terms, comparisons))
+}
+
+var terms = []page.Term{
+	{Heard: "authorization token, auth token", Standard: "access token", Source: "RFC 6749 §1.4", Meaning: "What a client shows to the API. It says what was allowed, by whom, until when."},
+	{Heard: "API key and secret, app id, consumer key", Standard: "client_id and client_secret", Source: "RFC 6749 §2.2, §2.3.1", Meaning: "Who the application is. They say nothing about any person, and open no person's data."},
+	{Heard: "authorization scope grant", Standard: "authorization grant, scope", Source: "RFC 6749 §1.3, §3.3", Meaning: "Two things: that a person approved (the grant) and what exactly (the scope)."},
+	{Heard: "request token, verifier (OAuth 1)", Standard: "authorization code", Source: "RFC 6749 §1.3.1", Meaning: "The ticket through the browser, good for one exchange."},
+	{Heard: "user access token (Facebook)", Standard: "access token from the authorization code grant", Source: "RFC 6749 §4.1", Meaning: "Acts for a person."},
+	{Heard: "app access token (Facebook)", Standard: "access token from client credentials", Source: "RFC 6749 §4.4", Meaning: "Acts for the application itself."},
+	{Heard: "page access token (Facebook)", Standard: "a narrower token; nearest is token exchange", Source: "RFC 8693", Meaning: "A token for one thing that a person manages, got with a token of that person."},
+	{Heard: "long-lived token (Facebook)", Standard: "refresh token", Source: "RFC 6749 §1.5", Meaning: "Here the long-lived thing is not the one that opens the API."},
+	{Heard: "client token (Facebook)", Standard: "none: a public client's client_id", Source: "RFC 6749 §2.1", Meaning: "Whatever is built into an app that people download is no secret."},
+	{Heard: "login with Acme, single sign-on", Standard: "OpenID Connect, ID token", Source: "OIDC Core §2", Meaning: "Tells the client who signed in. Never sent to an API."},
+	{Heard: "permissions, capabilities", Standard: "scope", Source: "RFC 6749 §3.3", Meaning: "Names of what a token opens."},
+	{Heard: "app, integration, third party", Standard: "client", Source: "RFC 6749 §1.1", Meaning: "Whoever asks."},
+	{Heard: "identity provider, login server", Standard: "authorization server, OpenID provider", Source: "RFC 6749 §1.1, OIDC Core §1.2", Meaning: "Whoever asks the person and issues tokens."},
+	{Heard: "backend, API", Standard: "resource server", Source: "RFC 6749 §1.1", Meaning: "Whoever holds the data and checks the token."},
+	{Heard: "user", Standard: "resource owner, end-user", Source: "RFC 6749 §1.1", Meaning: "Whose data it is."},
+	{Heard: "callback URL", Standard: "redirect_uri", Source: "RFC 6749 §3.1.2", Meaning: "Where the browser is sent back to. Registered, and compared as a string."},
+	{Heard: "session token, cookie", Standard: "none: not OAuth", Source: "", Meaning: "Between one browser and one site. OAuth begins where a second party comes in."},
+}
+
+var comparisons = []page.Comparison{
+	{Question: "What does it say?", APIKey: "Which application calls.", OAuth: "What an application may do, for whom, until when.", OpenIDConnect: "Who signed in, and how long ago."},
+	{Question: "Who agrees?", APIKey: "Whoever issued the key.", OAuth: "The person whose data it is.", OpenIDConnect: "The person who signs in."},
+	{Question: "How is it taken back?", APIKey: "By changing the key, for everybody at once.", OAuth: "Per application and person, at any time.", OpenIDConnect: "The session ends; what was told stays told."},
+	{Question: "When is it enough?", APIKey: "Public data, metering, one company's own servers.", OAuth: "Somebody else's data.", OpenIDConnect: "“Sign in with …”; with OAuth beside it when data is wanted too."},
+}

@@ -1,0 +1,160 @@
+package grant
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
+)
+
+// Assertion is the claims of a JWT that somebody signed in order to be let in:
+// as a client (RFC 7523 §2.2) or for a person (§2.1).
+type Assertion struct {
+	Issuer    string         `json:"iss"`
+	Subject   string         `json:"sub"`
+	Audience  token.Audience `json:"aud"`
+	ExpiresAt *float64       `json:"exp"` // seconds since 1970; nil: missing
+	NotBefore *float64       `json:"nbf"`
+	IssuedAt  *float64       `json:"iat"`
+	JWTID     string         `json:"jti"`
+}
+
+// ErrNoAssertion is what is not a JWT at all.
+var ErrNoAssertion = errors.New("grant: not a JWT")
+
+// PeekAssertion reads who an assertion says it is from, in order to find the
+// key. Nothing in it is to be believed yet.
+func PeekAssertion(compact string) (Assertion, error) {
+	var claims assertionClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(compact, &claims); err != nil {
+		return Assertion{}, ErrNoAssertion
+	}
+	return Assertion(claims), nil
+}
+
+// SignedBy verifies an assertion's signature with the keys of a client. Each
+// key has its algorithm; what the assertion says about it chooses nothing.
+func SignedBy(client *oauth.Client, compact string) bool {
+	for _, key := range client.Keys {
+		parser := jwt.NewParser(jwt.WithValidMethods([]string{key.Algorithm}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+		var claims assertionClaims
+		_, err := parser.ParseWithClaims(compact, &claims, func(t *jwt.Token) (any, error) {
+			if id, ok := t.Header["kid"].(string); ok && key.ID != "" && id != key.ID {
+				return nil, ErrNoAssertion
+			}
+			return key.Key, nil
+		})
+		if err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// SpendAssertion notes that an assertion was used; the second use gets
+// ErrSpent. One INSERT, on disk before the call returns.
+type SpendAssertion interface {
+	SpendAssertion(ctx context.Context, id string, expires time.Time) error
+}
+
+// ErrSpent is what the second use of an assertion gets.
+var ErrSpent = errors.New("grant: the assertion has been used")
+
+// replayID names an assertion: by its jti, or by its hash where it has none.
+// RFC 7523 §3: "The JWT MAY contain a "jti" (JWT ID) claim".
+func (a Assertion) replayID(compact string) string {
+	if a.JWTID != "" {
+		return a.Issuer + " jti " + a.JWTID
+	}
+	sum := sha256.Sum256([]byte(compact))
+	return a.Issuer + " sha256 " + base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// end is until when a replay has to be known: exp, or otherwise the latest that
+// is allowed.
+func (a Assertion) end(latest time.Time) time.Time {
+	if a.ExpiresAt == nil {
+		return latest
+	}
+	return time.Unix(int64(*a.ExpiresAt), 0)
+}
+
+// asserted is what is known when somebody shows an assertion.
+type asserted struct {
+	Assertion
+	Client  *oauth.Client // whose keys it must be signed with
+	Signed  bool
+	Issuer  string        // ours
+	Longest time.Duration // how far ahead exp may lie
+	Now     time.Time
+	refuse  string // the error code of a refusal
+}
+
+// clockAhead is how far another computer's clock may be ahead of ours.
+const clockAhead = 10 * time.Second
+
+func (a asserted) no(format string, args ...any) error {
+	return oauth.Refuse(a.refuse, format, args...)
+}
+
+// RFC 7523 §3: "The authorization server MUST reject any JWT with an invalid
+// signature or Message Authentication Code".
+func assertionSigned(a asserted) error {
+	if !a.Signed {
+		return a.no("the assertion is not signed with a key that the client registered")
+	}
+	return nil
+}
+
+// RFC 7523 §3: aud must identify the authorization server. The issuer alone: an
+// address of one of its endpoints lets another server's address be passed off
+// as ours.
+func assertionForUs(a asserted) error {
+	if len(a.Audience) != 1 || a.Audience[0] != a.Issuer {
+		return a.no("aud of the assertion must be %s and nothing else", a.Issuer)
+	}
+	return nil
+}
+
+func assertionExpires(a asserted) error {
+	if a.ExpiresAt == nil {
+		return a.no("the assertion has no exp")
+	}
+	if float64(a.Now.Unix()) >= *a.ExpiresAt {
+		return a.no("the assertion has expired")
+	}
+	return nil
+}
+
+func assertionShort(a asserted) error {
+	if a.ExpiresAt != nil && *a.ExpiresAt > float64(a.Now.Add(a.Longest).Unix()) {
+		return a.no("exp of the assertion lies more than %s ahead", a.Longest)
+	}
+	return nil
+}
+
+func assertionNotFromTheFuture(a asserted) error {
+	latest := float64(a.Now.Add(clockAhead).Unix())
+	if (a.NotBefore != nil && *a.NotBefore > latest) || (a.IssuedAt != nil && *a.IssuedAt > latest) {
+		return a.no("the assertion is not yet valid: nbf or iat lies ahead")
+	}
+	return nil
+}
+
+// assertionClaims is what golang-jwt wants of claims. It validates none.
+type assertionClaims Assertion
+
+func (assertionClaims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
+func (assertionClaims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
+func (assertionClaims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
+func (c assertionClaims) GetIssuer() (string, error)                 { return c.Issuer, nil }
+func (c assertionClaims) GetSubject() (string, error)                { return c.Subject, nil }
+func (c assertionClaims) GetAudience() (jwt.ClaimStrings, error) {
+	return jwt.ClaimStrings(c.Audience), nil
+}

@@ -1,0 +1,72 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/check"
+)
+
+// ClientAssertion authenticates a client by what it signed, private_key_jwt:
+// RFC 7523 §2.2, OIDC Core §9. No secret is shared, and none travels.
+type ClientAssertion struct {
+	Environment
+	Issuer string // ours
+	Spent  SpendAssertion
+}
+
+// ClientAssertionType is the one client_assertion_type. RFC 7523 §2.2.
+const ClientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// longestClientAssertion is how far ahead exp may lie: a client signs one when
+// it needs one.
+const longestClientAssertion = 10 * time.Minute
+
+var clientAssertionChecks = []check.Check[asserted]{
+	check.New("client assertion is signed by the client", "RFC 7523 §3", assertionSigned),
+	check.New("client assertion is from and about the client", "RFC 7523 §3", assertionAboutItself),
+	check.New("client assertion is for this server alone", "RFC 7523 §3", assertionForUs),
+	check.New("client assertion expires, and has not yet", "RFC 7523 §3", assertionExpires),
+	check.New("client assertion lives ten minutes at most", "RFC 7523 §3", assertionShort),
+	check.New("client assertion is not from the future", "RFC 7523 §3", assertionNotFromTheFuture),
+	check.New("client assertion has a jti", "OIDC Core §9", assertionHasJTI),
+}
+
+// Authenticate tells whether an assertion is the client's, once.
+func (a ClientAssertion) Authenticate(ctx context.Context, client *oauth.Client, compact string) error {
+	assertion, err := PeekAssertion(compact)
+	if err != nil {
+		return oauth.Refuse(oauth.InvalidClient, "client_assertion is not a JWT")
+	}
+	err = check.Run(ctx, a.Checks, clientAssertionChecks, asserted{
+		Assertion: assertion, Client: client, Signed: SignedBy(client, compact),
+		Issuer: a.Issuer, Longest: longestClientAssertion, Now: a.Now(), refuse: oauth.InvalidClient,
+	})
+	if err != nil {
+		return err
+	}
+	err = a.Spent.SpendAssertion(ctx, assertion.replayID(compact), assertion.end(a.Now().Add(longestClientAssertion)))
+	if errors.Is(err, ErrSpent) {
+		return oauth.Refuse(oauth.InvalidClient, "client_assertion has been used before")
+	}
+	return err
+}
+
+// RFC 7523 §3: iss and sub of a client authentication are both the client_id.
+func assertionAboutItself(a asserted) error {
+	if a.Assertion.Issuer != a.Client.ID || a.Subject != a.Client.ID {
+		return a.no("iss and sub of client_assertion must both be %s", a.Client.ID)
+	}
+	return nil
+}
+
+// OIDC Core §9: jti is "A unique identifier for the token, which can be used to
+// prevent reuse of the token." and REQUIRED.
+func assertionHasJTI(a asserted) error {
+	if a.JWTID == "" {
+		return a.no("client_assertion has no jti")
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package learn
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/dreams/flow"
+	"example.com/acme-dreams/dreams/page"
+	"example.com/acme-dreams/dreams/session"
+	"example.com/acme-dreams/dreams/store"
+	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/httpserver"
+	"example.com/acme-dreams/internal/wiretap"
+	"example.com/acme-dreams/views"
+)
+
+// Classroom answers the requests for lessons.
+type Classroom struct {
+	Env      environment.Environment
+	Log      *slog.Logger
+	Now      func() time.Time
+	Random   io.Reader
+	Back     http.RoundTripper // records where a context has a recording
+	Store    *store.Store
+	Sessions *session.Sessions
+
+	Server    *flow.AuthorizationServer
+	Code      *flow.AuthorizationCode
+	Refresh   *flow.RefreshToken
+	Exchange  *flow.TokenExchange
+	Bearer    *flow.JWTBearer
+	Revoke    *flow.Revocation
+	Catalogue flow.Client // dreams-catalogue
+
+	desks   *desks
+	lessons []Lesson
+}
+
+// Visit is a request with who makes it.
+type Visit struct {
+	Connection store.Connection // empty: nobody is connected
+	Frame      func(title string) views.Frame
+}
+
+// Route is one line of the route table.
+type Route struct {
+	Method, Path string
+	Handler      echo.HandlerFunc
+}
+
+// Routes is the route table. page loads the session.
+func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(string) views.Frame) error) echo.HandlerFunc) []Route {
+	handler := func(handle func(echo.Context, Visit) error) echo.HandlerFunc {
+		return page(func(e echo.Context, connection store.Connection, frame func(string) views.Frame) error {
+			return handle(e, Visit{connection, frame})
+		})
+	}
+	return []Route{
+		{http.MethodGet, "/learn", handler(c.front)},
+		{http.MethodGet, "/learn/:slug", handler(c.show)},
+		{http.MethodPost, "/learn/:slug", handler(c.run)},
+	}
+}
+
+// Open makes the classroom ready.
+func (c *Classroom) Open() *Classroom {
+	c.desks, c.lessons = newDesks(), c.all()
+	return c
+}
+
+func (c *Classroom) lesson(slug string) (Lesson, bool) {
+	for _, l := range c.lessons {
+		if l.Slug == slug {
+			return l, true
+		}
+	}
+	return Lesson{}, false
+}
+
+func (c *Classroom) off(l Lesson) bool { return l.Legacy && !bool(c.Env.LegacyGrants) }
+
+func (c *Classroom) front(e echo.Context, v Visit) error {
+	results := c.desks.results(c.Sessions.Browser(e.Request().Context()))
+	view := page.LearnView{Choice: choices, Never: never, Total: len(c.lessons), Wiretap: bool(c.Env.Wiretap)}
+	for _, group := range []page.LessonGroup{
+		{Name: string(PersonThere)}, {Name: string(NobodyThere)},
+		{Name: string(History), Note: "They run here so that you can see why they had to go."},
+	} {
+		for _, l := range c.lessons {
+			if string(l.Group) != group.Name {
+				continue
+			}
+			one := c.view(l)
+			if result, ran := results[l.Slug]; ran {
+				view.Ran++
+				one.Result = &page.ResultView{At: clock(result.At)}
+			}
+			group.Lessons = append(group.Lessons, one)
+		}
+		if group.Lessons != nil {
+			view.Groups = append(view.Groups, group)
+		}
+	}
+	return render(e, page.Learn(v.Frame("Nine ways to get a token"), view))
+}
+
+func (c *Classroom) show(e echo.Context, v Visit) error {
+	l, known := c.lesson(e.Param("slug"))
+	if !known {
+		return echo.ErrNotFound
+	}
+	browser := c.Sessions.Browser(e.Request().Context())
+	view := c.view(l)
+	if run := c.desks.take(browser, l.Slug); run != nil {
+		run.Unfinished = 0
+		c.finish(run, l.Continue(wiretap.With(e.Request().Context(), run.Recording), run))
+		if run.Unfinished > 0 && run.result.Trouble == "" {
+			view.Waiting = true
+			e.Response().Header().Set("Refresh", seconds(run.Unfinished)) // no script needed
+		}
+	}
+	if result, ran := c.desks.results(browser)[l.Slug]; ran {
+		shown := c.shown(result)
+		view.Result = &shown
+	}
+	// The form below may be answered by a redirect to the authorization server.
+	httpserver.AllowFormAction(e, c.Env.AuthserverURL.String())
+	return render(e, page.Lesson(v.Frame(l.Title), view))
+}
+
+// run runs a lesson.
+func (c *Classroom) run(e echo.Context, v Visit) error {
+	l, known := c.lesson(e.Param("slug"))
+	if !known {
+		return echo.ErrNotFound
+	}
+	if c.off(l) || l.Run == nil {
+		return c.see(e, l)
+	}
+	ctx := e.Request().Context()
+	browser, err := c.Sessions.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.Sessions.Save(ctx, e.Response()); err != nil {
+		return err
+	}
+	form, err := e.FormParams()
+	if err != nil {
+		return err
+	}
+	run := &Run{Browser: browser, Person: v.Connection.Person, Form: form, lesson: l, room: c}
+	if v.Connection.ID != "" && !v.Connection.Ended() {
+		run.Connection, run.Scope = v.Connection.ID, v.Connection.Scope
+	}
+	if c.Env.Wiretap {
+		run.Recording = &wiretap.Recording{}
+	}
+	return c.goOn(e, run, l.Run(wiretap.With(ctx, run.Recording), run))
+}
+
+// Returned goes on with a run whose browser has come back to the redirect URI.
+// Everything that there is to check of the answer has been checked.
+func (c *Classroom) Returned(e echo.Context, _ store.Connection, attempt flow.Attempt, denied *flow.AuthorizationError) error {
+	l, known := c.lesson(attempt.Kind)
+	if !known || l.Return == nil {
+		return echo.ErrNotFound
+	}
+	run := c.desks.back(attempt.State)
+	if run == nil { // this program was started again in between
+		return c.see(e, l)
+	}
+	query := e.QueryParams()
+	run.Recording.Browser(wiretap.Client, http.MethodGet, c.Env.DreamsURL.String()+e.Request().URL.RequestURI(), http.StatusSeeOther, "", c.Now())
+	if denied != nil {
+		run.Note("Acme’s accounts sent an error in place of a code, %s: that is a person who says no, or a request that the server does not like. Dreams got nothing.", denied.Code)
+		return c.goOn(e, run, nil)
+	}
+	ctx := wiretap.With(e.Request().Context(), run.Recording)
+	return c.goOn(e, run, l.Return(ctx, run, attempt, query))
+}
+
+// goOn sends the browser where the run wants it, or to the result.
+func (c *Classroom) goOn(e echo.Context, run *Run, err error) error {
+	if to := run.redirect; to != "" && err == nil {
+		run.redirect = ""
+		return e.Redirect(http.StatusSeeOther, to)
+	}
+	c.finish(run, err)
+	return c.see(e, run.lesson)
+}
+
+func (c *Classroom) finish(run *Run, err error) {
+	if err != nil {
+		c.Log.Info("a lesson ended early", "lesson", run.lesson.Slug, "error", err)
+		run.result.Trouble = trouble(err)
+	}
+	c.desks.keep(run, c.Now())
+}
+
+// trouble is an error in words for the page.
+func trouble(err error) string {
+	var (
+		token       *flow.TokenError
+		unreachable *flow.Unreachable
+		refusal     *flow.Refusal
+		away        *acmeAway
+	)
+	switch {
+	case errors.As(err, &token):
+		return "Acme’s accounts answered " + token.Code + ": " + token.Description + "."
+	case errors.As(err, &refusal):
+		return refusal.Heading + ". " + refusal.Words
+	case errors.As(err, &unreachable):
+		return "Acme’s accounts cannot be reached just now. Please run it again in a moment."
+	case errors.As(err, &away):
+		return "Acme’s API cannot be reached just now. Please run it again in a moment."
+	case errors.Is(err, flow.ErrEnded):
+		return "Your connection to Acme has ended: connect again first."
+	}
+	return "Something broke, and it was us. It is in our log."
+}
+
+// see sends the browser to the lesson's result.
+func (c *Classroom) see(e echo.Context, l Lesson) error {
+	return e.Redirect(http.StatusSeeOther, c.Env.DreamsURL.String()+"/learn/"+l.Slug+"#result")
+}
+
+// refused tells what came of something that had to be refused by the
+// authorization server: err is that refusal. Another error is the caller's.
+func refused(err error, r Refusal) (Refusal, error) {
+	r.By = views.AuthorizationServer.Name()
+	var token *flow.TokenError
+	switch {
+	case err == nil:
+		r.Got = true
+	case errors.As(err, &token):
+		r.Status, r.Code, r.Words = token.Status, token.Code, token.Description
+	default:
+		return r, err
+	}
+	return r, nil
+}
+
+// tell keeps a refusal for the page, and passes on what was none.
+func (r *Run) tell(err error, refusal Refusal) error {
+	refusal, err = refused(err, refusal)
+	if err == nil {
+		r.Refused(refusal)
+	}
+	return err
+}
+
+func render(e echo.Context, content templ.Component) error {
+	var html bytes.Buffer
+	if err := content.Render(e.Request().Context(), &html); err != nil {
+		return err
+	}
+	return e.HTMLBlob(http.StatusOK, html.Bytes())
+}
+
+func values(u *url.URL) url.Values {
+	all := u.Query()
+	fragment, _ := url.ParseQuery(strings.TrimPrefix(u.EscapedFragment(), "#"))
+	for name, v := range fragment {
+		all[name] = append(all[name], v...)
+	}
+	return all
+}

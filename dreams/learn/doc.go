@@ -1,0 +1,49 @@
+// Package learn is the lessons of Dreams: one for each way to get a token. A
+// lesson explains itself, runs for real between the three programs, and shows
+// what was sent, what came back, and one thing that the grant cannot do, tried
+// and refused.
+//
+//	lesson.go     what a lesson is
+//	lessons.go    which there are: one line each
+//	run.go        what a lesson has at hand while it runs
+//	result.go     what came of it, and where that is kept: in memory, for one browser
+//	classroom.go  the pages and the form that runs a lesson
+//	token.go      what a token says, in words
+//	one file for each lesson: pkce.go, client_credentials.go, …
+//
+// # To add a lesson
+//
+// Write a file with a function that returns it, and add its line in lessons.go:
+//
+//	func (c *Classroom) clientCredentials() Lesson {
+//		return Lesson{Slug: "client-credentials", …, Run: c.runClientCredentials}
+//	}
+//
+// Run is called by the form on the lesson's page (POST /learn/{slug}). Its
+// context carries a recording, so whatever is sent through c.Back or a grant of
+// package flow with that context appears among the messages; there is nothing
+// to do for it. Run tells the rest to its *Run:
+//
+//	run.Say("…")                 a caption for the next message
+//	run.Recording.Browser(…)     a step of the browser's, which no transport sees
+//	run.Decode("…", token)       a token to be taken apart
+//	run.Answer("…", answer)      what Acme said; c.Call(ctx, path, token) asks it
+//	run.Refused(…)               the one thing that the grant cannot do, and who said no
+//	run.Note("…")                a remark below the messages
+//	run.Invite(…)                something to do in another tab
+//	run.Redirect(address)        sends the browser there: the run goes on later
+//	run.Authorize(ctx, request)  the same, to the authorization endpoint for dreams-web
+//
+// A run that has sent the browser away goes on in Lesson.Return, when the
+// browser brings an answer to /callback; the recording goes on with it. What has
+// to be remembered in between is run.Memory. Where it goes on by polling
+// (a device code), the lesson has Continue: it is called whenever the page is
+// opened while run.Unfinished is set, and the page reloads itself after so many
+// seconds.
+//
+// An error from Run, Return or Continue ends the run and is shown on its page.
+// A refusal of the token endpoint is a *flow.TokenError.
+//
+// A lesson with Legacy set runs nothing while LEGACY_GRANTS=off; its page says
+// why it is gone. A lesson that runs elsewhere (/tv, /spa) names it in Elsewhere.
+package learn

@@ -1,0 +1,184 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"example.com/acme-dreams/dreams/flow"
+	"example.com/acme-dreams/internal/wiretap"
+)
+
+// Run is a lesson under way.
+type Run struct {
+	Browser    string             // the session that runs it
+	Person     int64              // who is connected to Dreams in it; 0: nobody
+	Connection string             // that person's connection; empty: none, or it has ended
+	Scope      []string           // what they granted with it
+	Form       url.Values         // what was posted
+	Recording  *wiretap.Recording // nil with WIRETAP=off; its methods may be called all the same
+	Memory     any                // what the lesson remembers until it goes on
+
+	// Unfinished: the run goes on when the page is opened again, which it does by
+	// itself after so long. 0: it is over, or the browser is away.
+	Unfinished time.Duration
+
+	lesson   Lesson
+	room     *Classroom
+	redirect string
+	result   Result
+}
+
+// Say captions the next message.
+func (r *Run) Say(caption string) { r.Recording.Say(caption) }
+
+// Note adds a remark.
+func (r *Run) Note(format string, args ...any) {
+	r.result.Notes = append(r.result.Notes, fmt.Sprintf(format, args...))
+}
+
+// Invite asks the person to do something in another tab; an empty one takes the
+// request back.
+func (r *Run) Invite(i Invitation) { r.result.Invite = i }
+
+// Decode takes a token apart for the page. With WIRETAP=off nobody keeps it.
+func (r *Run) Decode(label, token string) {
+	if token != "" && r.Recording != nil {
+		r.result.Tokens = append(r.result.Tokens, Token{label, token})
+	}
+}
+
+// Answer shows what Acme said.
+func (r *Run) Answer(request string, a Answer) {
+	r.result.Answers = append(r.result.Answers, Shown{request, a})
+}
+
+// Refused shows the one thing that this grant cannot do.
+func (r *Run) Refused(refusal Refusal) { r.result.Refusal = &refusal }
+
+// Redirect sends the browser away. The run is kept under state until it comes
+// back with that.
+func (r *Run) Redirect(address, state string) {
+	r.redirect = address
+	r.room.desks.wait(state, r)
+}
+
+// Authorize sends the browser to the authorization endpoint, in the name of
+// dreams-web. The lesson's Return gets the answer.
+func (r *Run) Authorize(ctx context.Context, request flow.AuthorizationRequest) error {
+	request.Browser, request.Kind, request.Next = r.Browser, r.lesson.Slug, "/learn/"+r.lesson.Slug
+	to, err := r.room.Code.Start(ctx, request)
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(to)
+	if err != nil {
+		return err
+	}
+	// What happens there is the person's and the server's: Dreams sees none of it.
+	r.Recording.Browser(wiretap.AuthorizationServer, http.MethodGet, to, 0, "", r.room.Now())
+	r.Redirect(to, u.Query().Get("state"))
+	return nil
+}
+
+// fragment is what stood behind the # of the address, as a script told it.
+func (r *Run) fragment() url.Values {
+	all := url.Values{}
+	for _, name := range []string{"access_token", "expires_in", "scope"} {
+		if value := r.Form.Get(name); value != "" {
+			all.Set(name, value)
+		}
+	}
+	return all
+}
+
+// Answer is what Acme's API said.
+type Answer struct {
+	Status    int
+	Challenge string // WWW-Authenticate (RFC 6750 §3)
+	Body      string
+}
+
+// maxAnswer is how much of Acme's answer is shown.
+const maxAnswer = 4 << 10
+
+// Call asks Acme's API with a token, and shows whatever comes.
+func (c *Classroom) Call(ctx context.Context, path, token string) (Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Env.AcmeURL.String()+path, nil)
+	if err != nil {
+		return Answer{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token) // RFC 6750 §2.1
+	req.Header.Set("Accept", "application/json")
+	client := http.Client{
+		Transport: c.Back, Timeout: 10 * time.Second,
+		// A token must not travel to where an answer points.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return Answer{}, &acmeAway{err}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, wiretap.MaxBody))
+	if err != nil {
+		return Answer{}, &acmeAway{err}
+	}
+	text := string(body)
+	if len(text) > maxAnswer {
+		text = strings.ToValidUTF8(text[:maxAnswer], "") + " …"
+	}
+	return Answer{resp.StatusCode, resp.Header.Get("WWW-Authenticate"), text}, nil
+}
+
+// Code is the error code of a challenge: error="insufficient_scope" (RFC 6750
+// §3.1).
+func (a Answer) Code() string {
+	_, rest, found := strings.Cut(a.Challenge, `error="`)
+	if !found {
+		return ""
+	}
+	code, _, _ := strings.Cut(rest, `"`)
+	return code
+}
+
+// acmeAway: Acme's API does not answer.
+type acmeAway struct{ err error }
+
+func (a *acmeAway) Error() string { return "Acme's API cannot be reached: " + a.err.Error() }
+func (a *acmeAway) Unwrap() error { return a.err }
+
+// ask calls Acme, and shows the answer whatever it is.
+func (r *Run) ask(ctx context.Context, caption, path, token string) error {
+	r.Say(caption)
+	answer, err := r.room.Call(ctx, path, token)
+	if err == nil {
+		r.Answer("GET "+path, answer)
+	}
+	return err
+}
+
+// void shows that Acme takes a token no longer. It learns of a revocation within
+// two seconds, so we look until it has, and record only how it ends.
+func (c *Classroom) void(ctx context.Context, run *Run, token string) error {
+	const path = "/api/v1/me"
+	for range 25 {
+		answer, err := c.Call(wiretap.Without(ctx), path, token)
+		if err != nil {
+			return err
+		}
+		if answer.Status == http.StatusUnauthorized {
+			break
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return run.ask(ctx, "The access token, two seconds later at most", path, token)
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Token exchange, RFC 8693
+# Dreams hands a part of itself a token with less.
+# Start the programs first (make run), then paste this as it stands.
+set -euo pipefail
+AUTHSERVER=${AUTHSERVER_URL:-http://localhost:9000} ACME=${ACME_URL:-http://localhost:9001} DREAMS=${DREAMS_URL:-http://localhost:9002}
+
+json() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; } # one string member of a JSON answer
+
+# The browser, played by curl: it keeps cookies, and sends a form's hidden fields back.
+jar=$(mktemp)
+trap 'rm -f "$jar"' EXIT
+browse() { curl -sSL -b "$jar" -c "$jar" "$@"; }
+hidden() { grep -o "name=\"$1\" value=\"[^\"]*\"" <<<"$page" | head -n 1 | cut -d '"' -f 4; }
+
+# §4.1.1: the request that Dreams sends the browser with.
+verifier=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
+challenge=$(printf %s "$verifier" | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=\n')
+request="$AUTHSERVER/authorize?response_type=code&client_id=dreams-web&redirect_uri=$DREAMS/callback&state=S1&prompt=consent&scope=openid+profile+preferences:read+blog:read&code_challenge=$challenge&code_challenge_method=S256"
+
+# Alice signs in ...
+page=$(browse "$request")
+page=$(browse -d username=alice -d password=wanderlust --data-urlencode "csrf=$(hidden csrf)" --data-urlencode "interaction=$(hidden interaction)" "$AUTHSERVER/login")
+# ... and lets her preferences and posts through. The answer is a redirect, which we read and do not follow.
+answer=$(curl -sS -b "$jar" -o /dev/null -w '%{redirect_url}' -d scope=preferences:read -d scope=blog:read -d decision=allow \
+  --data-urlencode "csrf=$(hidden csrf)" --data-urlencode "interaction=$(hidden interaction)" "$AUTHSERVER/consent")
+code=$(sed -n 's/.*[?&]code=\([^&]*\).*/\1/p' <<<"$answer")
+
+# §4.1.3: the code goes to the token endpoint, from server to server.
+tokens=$(curl -sSf -u dreams-web:dreams-web-secret -d grant_type=authorization_code -d "code=$code" \
+  -d "redirect_uri=$DREAMS/callback" -d "code_verifier=$verifier" "$AUTHSERVER/token")
+token=$(json access_token <<<"$tokens")
+
+# §2.1: the token, and what the new one is to be good for.
+exchange() { curl -sS -u dreams-web:dreams-web-secret -d grant_type=urn:ietf:params:oauth:grant-type:token-exchange \
+  -d "subject_token=$token" -d subject_token_type=urn:ietf:params:oauth:token-type:access_token -d "scope=$1" "$AUTHSERVER/token"; }
+narrow=$(exchange preferences:read | json access_token)
+curl -sSf -H "Authorization: Bearer $narrow" "$ACME/api/v1/me/preferences"; echo
+
+# What it cannot do: become more. Neither here nor at the API.
+exchange preferences:write; echo
+curl -sS -H "Authorization: Bearer $narrow" "$ACME/api/v1/me/posts"; echo

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -27,6 +28,8 @@ func newDocument(encoded []byte) document {
 	d.header.Set("Cache-Control", "public, max-age=300")
 	d.header.Set("ETag", d.etag)
 	d.header.Set("Access-Control-Allow-Origin", "*")
+	// net/http counts short answers by itself, and would send longer ones in chunks.
+	d.header.Set(echo.HeaderContentLength, strconv.Itoa(len(encoded)))
 	return d
 }
 

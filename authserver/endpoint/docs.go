@@ -38,11 +38,12 @@ func (e *Endpoints) grantsFor(p oauth.Permission) []string {
 		switch {
 		case grantType == oauth.ClientCredentialsGrant && p.NeedsUser:
 		case grantType == oauth.TokenExchangeGrant && (p.Name == oauth.OpenID || p.Name == oauth.OfflineAccess):
+		case grantType == oauth.JWTBearerGrant && p.Name == oauth.OfflineAccess: // no refresh token
 		default:
 			all = append(all, grantType)
 		}
 	}
-	if e.Env.LegacyGrants {
+	if e.Env.LegacyGrants && p.Name != oauth.OfflineAccess { // RFC 6749 §4.2.2: no refresh token
 		all = append(all, oauth.ImplicitGrant)
 	}
 	return all

@@ -47,6 +47,7 @@ type Introspection struct {
 	Audience  token.Audience `json:"aud,omitempty"`
 	Issuer    string         `json:"iss,omitempty"`
 	JWTID     string         `json:"jti,omitempty"`
+	Actor     *token.Actor   `json:"act,omitempty"` // RFC 8693 §4.1
 }
 
 // Introspect tells a resource server, or the client that holds it, whether a
@@ -81,6 +82,7 @@ func (e *Endpoints) lookUp(c echo.Context, caller *oauth.Client, compact string)
 		return about, Introspection{
 			Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: "Bearer",
 			ExpiresAt: t.ExpiresAt, IssuedAt: t.IssuedAt, Subject: t.Subject, Audience: t.Audience, Issuer: t.Issuer, JWTID: t.JWTID,
+			Actor: t.Actor,
 		}, nil
 	}
 	t, err := e.Store.RefreshToken(c.Request().Context(), compact)

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -66,13 +68,16 @@ type SpendAssertion interface {
 // ErrSpent is what the second use of an assertion gets.
 var ErrSpent = errors.New("grant: the assertion has been used")
 
-// replayID names an assertion: by its jti, or by its hash where it has none.
-// RFC 7523 §3: "The JWT MAY contain a "jti" (JWT ID) claim".
+// replayID names an assertion: by its jti, or by a hash where it has none.
+// RFC 7523 §3: "The JWT MAY contain a "jti" (JWT ID) claim". The hash is of what
+// is signed (RFC 7515 §5.1) and leaves the signature out: whoever holds (r, s) of
+// an ECDSA signature can write (r, n-s), which is as good, and Go's base64 skips
+// line breaks. A hash of the whole would know neither again.
 func (a Assertion) replayID(compact string) string {
 	if a.JWTID != "" {
 		return a.Issuer + " jti " + a.JWTID
 	}
-	sum := sha256.Sum256([]byte(compact))
+	sum := sha256.Sum256([]byte(compact[:strings.LastIndexByte(compact, '.')]))
 	return a.Issuer + " sha256 " + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
@@ -82,8 +87,11 @@ func (a Assertion) end(latest time.Time) time.Time {
 	if a.ExpiresAt == nil {
 		return latest
 	}
-	return time.Unix(int64(*a.ExpiresAt), 0)
+	return time.UnixMilli(int64(math.Ceil(*a.ExpiresAt * 1000)))
 }
+
+// seconds is a moment as a NumericDate, which may have a fraction: RFC 7519 §2.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // asserted is what is known when somebody shows an assertion.
 type asserted struct {
@@ -103,8 +111,8 @@ func (a asserted) no(format string, args ...any) error {
 	return oauth.Refuse(a.refuse, format, args...)
 }
 
-// RFC 7523 §3: "The authorization server MUST reject any JWT with an invalid
-// signature or Message Authentication Code".
+// RFC 7523 §3: "The authorization server MUST reject JWTs with an invalid
+// signature or MAC."
 func assertionSigned(a asserted) error {
 	if !a.Signed {
 		return a.no("the assertion is not signed with a key that the client registered")
@@ -126,21 +134,21 @@ func assertionExpires(a asserted) error {
 	if a.ExpiresAt == nil {
 		return a.no("the assertion has no exp")
 	}
-	if float64(a.Now.Unix()) >= *a.ExpiresAt {
+	if seconds(a.Now) >= *a.ExpiresAt {
 		return a.no("the assertion has expired")
 	}
 	return nil
 }
 
 func assertionShort(a asserted) error {
-	if a.ExpiresAt != nil && *a.ExpiresAt > float64(a.Now.Add(a.Longest).Unix()) {
+	if a.ExpiresAt != nil && *a.ExpiresAt > seconds(a.Now.Add(a.Longest)) {
 		return a.no("exp of the assertion lies more than %s ahead", a.Longest)
 	}
 	return nil
 }
 
 func assertionNotFromTheFuture(a asserted) error {
-	latest := float64(a.Now.Add(clockAhead).Unix())
+	latest := seconds(a.Now.Add(clockAhead))
 	if (a.NotBefore != nil && *a.NotBefore > latest) || (a.IssuedAt != nil && *a.IssuedAt > latest) {
 		return a.no("the assertion is not yet valid: nbf or iat lies ahead")
 	}

@@ -60,6 +60,7 @@ func Rules() []check.Rule {
 	all = append(all, check.Rules("device code", deviceCodeChecks)...)
 	all = append(all, check.Rules("token exchange: the request", exchangeFormChecks)...)
 	all = append(all, check.Rules("token exchange: the subject token", exchangeChecks)...)
+	all = append(all, check.Rules("token exchange: at the end", tieChecks)...)
 	all = append(all, check.Rules("JWT bearer: the assertion", bearerAssertionChecks)...)
 	all = append(all, check.Rules("JWT bearer: the person", spokenForChecks)...)
 	all = append(all, check.Rules("client assertion", clientAssertionChecks)...)

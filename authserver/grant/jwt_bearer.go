@@ -118,6 +118,9 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 	if scope == nil {
 		scope = client.Scope.Intersect(consent.Scope)
 	}
+	if scope == nil {
+		return Issue{}, oauth.Refuse(oauth.InvalidScope, "the person agreed to nothing that this client may have: %s", client.Scope)
+	}
 	// Spent last, so that a refusal leaves it usable, and before anything is
 	// issued, so that it works once.
 	err = g.Spent.SpendAssertion(ctx, assertion.replayID(req.Assertion), assertion.end(now.Add(longestBearer)))
@@ -130,16 +133,21 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 	granted := oauth.Grant{
 		ID: g.Opaque("g_"), ClientID: client.ID, Sub: user.Sub, Scope: scope, AuthTime: now, CreatedAt: now,
 	}
-	if err := g.Grants.StoreGrant(ctx, granted, consent, NewRefreshToken{}); err != nil {
+	err = g.Grants.StoreGrant(ctx, granted, consent, NewRefreshToken{})
+	if errors.Is(err, ErrConsentEnded) { // taken back, or changed, at this very moment
+		return Issue{}, oauth.Refuse(oauth.InvalidGrant, "the person has just changed what %s may do", client.AsksFor())
+	}
+	if err != nil {
 		return Issue{}, err
 	}
-	// RFC 7521 §4.1: refresh tokens "are not typically issued" here; we issue none:
-	// the client can sign again.
+	// RFC 7521 §4.1: "In practice, that will usually mean that refresh tokens are
+	// not issued in response to assertion grant requests". The client can sign again.
 	return Issue{Client: client, User: &user, Scope: scope, GrantID: granted.ID, NotAfter: consent.ExpiresAt}, nil
 }
 
-// RFC 7523 §3: the subject "MUST identify the [...] resource owner [...] who has
-// authorized" it: here by a consent that is still good.
+// RFC 7523 §3: "the subject typically identifies an authorized accessor for which
+// the access token is being requested (i.e., the resource owner or an authorized
+// delegate)". Who authorized it is ours to know: a consent that is still good.
 func personAgrees(s spokenFor) error {
 	if s.User.Locked() || !s.Consent.Live(s.Now) {
 		return oauth.Refuse(oauth.InvalidGrant, "the person no longer lets %s do this", s.Client.AsksFor())

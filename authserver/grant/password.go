@@ -2,6 +2,7 @@ package grant
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"example.com/acme-dreams/authserver/oauth"
@@ -37,10 +38,15 @@ type AuthenticatePerson interface {
 
 // StoreGrant stores a grant for which no code or consent page was needed, with
 // its refresh token, where there is one; on disk before the call returns. The
-// consent that it rests on, where there is one, must still be what was read.
+// consent that it rests on, where there is one, must still be what was read, and
+// the account not locked: ErrConsentEnded.
 type StoreGrant interface {
 	StoreGrant(ctx context.Context, grant oauth.Grant, consent *oauth.Consent, refresh NewRefreshToken) error
 }
+
+// ErrConsentEnded tells that what a grant was to rest on has ended or changed
+// since it was looked at.
+var ErrConsentEnded = errors.New("grant: the consent has ended")
 
 // passwordRequest is what is known before anybody's password is looked at.
 type passwordRequest struct {
@@ -72,7 +78,11 @@ func (g Password) Authorize(ctx context.Context, client *oauth.Client, req oauth
 	if req.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
 		refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), granted)
 	}
-	if err := g.Grants.StoreGrant(ctx, granted, nil, refresh); err != nil {
+	err = g.Grants.StoreGrant(ctx, granted, nil, refresh)
+	if errors.Is(err, ErrConsentEnded) { // locked while the password was compared
+		return Issue{}, oauth.Refuse(oauth.InvalidGrant, "the account is locked")
+	}
+	if err != nil {
 		return Issue{}, err
 	}
 	return Issue{Client: client, User: &user, Scope: req.Scope, RefreshToken: refresh.Token, GrantID: granted.ID, AuthTime: now}, nil

@@ -30,12 +30,13 @@ type TokenExchange struct {
 }
 
 // SubjectTokens reads the tokens that are handed in, and ties the new one to the
-// old: when the old one is revoked, so is the new one.
+// old: when the old one is revoked, so is the new one. Whether it has been is told
+// by the transaction that ties them: asked a moment earlier, the old one could be
+// revoked in between, and nobody would end the new one.
 type SubjectTokens interface {
 	ReadAccessToken(compact string) (token.AccessToken, error)
-	Revoked(jti, grantID string) bool
 	UserBySub(ctx context.Context, sub string) (oauth.User, error)
-	TieToken(ctx context.Context, parent, child string, expires time.Time) error
+	TieToken(ctx context.Context, parent token.AccessToken, child string, expires time.Time) (revoked bool, err error)
 }
 
 // exchange is what is known when a token is exchanged.
@@ -44,7 +45,6 @@ type exchange struct {
 	Scope    oauth.Scope
 	Client   *oauth.Client
 	Subject  token.AccessToken
-	Revoked  bool
 	Resource string
 	Now      time.Time
 }
@@ -58,9 +58,15 @@ var exchangeFormChecks = []check.Check[oauth.TokenExchangeRequest]{
 var exchangeChecks = []check.Check[exchange]{
 	check.New("subject token was issued to the client that exchanges it", "RFC 8693 §2.2.2", subjectTokenOwn),
 	check.New("subject token has not expired", "RFC 8693 §2.2.2", subjectTokenNotExpired),
-	check.New("subject token has not been revoked", "RFC 8693 §2.2.2", subjectTokenNotRevoked),
 	check.New("target of the exchange is a resource that we know", "RFC 8693 §2.2.2", exchangeTargetKnown),
 	check.New("exchanged token has no more scope than the subject token", "RFC 8693 §2.2.2", exchangeScopeWithin),
+}
+
+// tie is what is known once the new token hangs on the old one.
+type tie struct{ SubjectRevoked bool }
+
+var tieChecks = []check.Check[tie]{
+	check.New("subject token has not been revoked", "RFC 8693 §2.2.2", subjectTokenNotRevoked),
 }
 
 // Authorize exchanges a token. RFC 8693 §2.
@@ -71,17 +77,18 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 	if err := check.Run(ctx, g.Checks, exchangeFormChecks, req.Exchange); err != nil {
 		return Issue{}, err
 	}
-	// RFC 8693 §2.2.2: "If either the subject_token or actor_token are invalid for
-	// any reason, or are unacceptable based on policy, the authorization server
-	// MUST construct an error response [...] The value of the error parameter MUST
-	// be the invalid_request error code."
+	// RFC 8693 §2.2.2: "If the request itself is not valid or if either the
+	// "subject_token" or "actor_token" are invalid for any reason, or are
+	// unacceptable based on policy, the authorization server MUST construct an error
+	// response, as specified in Section 5.2 of [RFC6749]. The value of the "error"
+	// parameter MUST be the "invalid_request" error code."
 	subject, err := g.Subjects.ReadAccessToken(req.Exchange.SubjectToken)
 	if err != nil {
 		return Issue{}, oauth.Refuse(oauth.InvalidRequest, "subject_token is not an access token of this server")
 	}
 	now := g.Now()
 	err = check.Run(ctx, g.Checks, exchangeChecks, exchange{
-		req.Exchange, req.Scope, client, subject, g.Subjects.Revoked(subject.JWTID, subject.GrantID), g.Resource, now,
+		req.Exchange, req.Scope, client, subject, g.Resource, now,
 	})
 	if err != nil {
 		return Issue{}, err
@@ -90,10 +97,14 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 	if scope == nil {
 		scope = oauth.ParseScope(subject.Scope)
 	}
+	// openid would make the new token good for userinfo, offline_access for
+	// nothing: neither is data at the resource.
+	scope = scope.Without(oauth.Scope{oauth.OpenID, oauth.OfflineAccess})
+	if scope == nil {
+		return Issue{}, oauth.Refuse(oauth.InvalidScope, "openid and offline_access are not for an exchanged token, and nothing else is left")
+	}
 	issue := Issue{
-		// openid would make the new token good for userinfo, offline_access for
-		// nothing: neither is data at the resource.
-		Client: client, Scope: scope.Without(oauth.Scope{oauth.OpenID, oauth.OfflineAccess}), GrantID: subject.GrantID,
+		Client: client, Scope: scope, GrantID: subject.GrantID,
 		JWTID: g.Opaque("x_"), Actor: client.ID, IssuedTokenType: oauth.AccessTokenURI,
 		AuthTime: time.Unix(subject.AuthTime, 0), NotAfter: time.Unix(subject.ExpiresAt, 0),
 	}
@@ -104,7 +115,11 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 		}
 		issue.User = &user
 	}
-	return issue, g.Subjects.TieToken(ctx, subject.JWTID, issue.JWTID, issue.NotAfter)
+	revoked, err := g.Subjects.TieToken(ctx, subject, issue.JWTID, issue.NotAfter)
+	if err != nil {
+		return Issue{}, err
+	}
+	return issue, check.Run(ctx, g.Checks, tieChecks, tie{revoked})
 }
 
 func subjectTokenTypeKnown(r oauth.TokenExchangeRequest) error {
@@ -147,8 +162,8 @@ func subjectTokenNotExpired(e exchange) error {
 	return nil
 }
 
-func subjectTokenNotRevoked(e exchange) error {
-	if e.Revoked {
+func subjectTokenNotRevoked(t tie) error {
+	if t.SubjectRevoked {
 		return oauth.Refuse(oauth.InvalidRequest, "subject_token has been revoked")
 	}
 	return nil

@@ -48,17 +48,15 @@ func (d *DeviceAuthorization) Poll(now time.Time) (wait time.Duration, refusal *
 // the limit on wrong codes makes enough (§5.1).
 const UserCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 
-// ReadUserCode reads what a person typed: RFC 8628 §6.1 wants case, dashes and
-// spaces not to matter. The result is eight letters, or empty.
+// ReadUserCode reads what a person typed: small letters are as good as capitals,
+// and whatever no code is made of is left out, as RFC 8628 §6.1 recommends: a
+// telephone's keyboard makes a dash longer, or ends with a full stop. The result
+// is eight letters, or empty.
 func ReadUserCode(typed string) string {
 	var b strings.Builder
 	for _, r := range strings.ToUpper(typed) {
-		switch {
-		case strings.ContainsRune(UserCodeLetters, r):
+		if strings.ContainsRune(UserCodeLetters, r) {
 			b.WriteRune(r)
-		case r == '-' || r == ' ':
-		default:
-			return ""
 		}
 	}
 	if b.Len() != 8 {

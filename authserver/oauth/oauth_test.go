@@ -281,3 +281,15 @@ func TestPermissionsAreComplete(t *testing.T) {
 		}
 	}
 }
+
+// RFC 8628 §6.1: what people type is read kindly.
+func TestReadUserCode(t *testing.T) {
+	for typed, want := range map[string]string{
+		"WDJB-MJHT": "WDJBMJHT", "wdjbmjht": "WDJBMJHT", " wdjb mjht ": "WDJBMJHT", "WDJB\u2013MJHT": "WDJBMJHT", "wdjb-mjht.": "WDJBMJHT",
+		"": "", "WDJB-MJH": "", "WDJB-MJHTB": "", "WDJA-MJHT": "",
+	} {
+		if got := ReadUserCode(typed); got != want {
+			t.Errorf("%q: %q, want %q", typed, got, want)
+		}
+	}
+}

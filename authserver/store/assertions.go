@@ -7,6 +7,7 @@ import (
 
 	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/sqlite"
 )
 
@@ -50,13 +51,19 @@ func (s *Store) StoreGrant(ctx context.Context, g oauth.Grant, consent *oauth.Co
 	})
 }
 
-// TieToken notes that a token was made from another one: revoking that one
-// revokes this one.
-func (s *Store) TieToken(ctx context.Context, parent, child string, expires time.Time) error {
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, "INSERT INTO exchanged_tokens (jti, parent, expires_at) VALUES (?, ?, ?)", child, parent, ms(expires))
-		return err
+// TieToken notes that a token was made from another one, and tells whether that
+// one has been revoked: afterwards revoking it revokes this one too. Whoever
+// revokes looks for children in the transaction that writes the revocation down,
+// and this looks for the revocation in the one that writes the child down, so
+// that one of the two sees the other.
+func (s *Store) TieToken(ctx context.Context, parent token.AccessToken, child string, expires time.Time) (revoked bool, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO exchanged_tokens (jti, parent, expires_at) VALUES (?, ?, ?)", child, parent.JWTID, ms(expires)); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM revocations WHERE jti = ? OR grant_id = ?)", parent.JWTID, orNull(parent.GrantID)).Scan(&revoked)
 	})
+	return revoked, err
 }
 
 // family returns a token with all that was made from it, in turn.

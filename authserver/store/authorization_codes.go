@@ -13,7 +13,7 @@ import (
 
 // ErrConsentEnded tells that the consent which a code was to rest on has ended
 // or changed in the meantime, or the account was locked.
-var ErrConsentEnded = errors.New("store: the consent has ended")
+var ErrConsentEnded = grant.ErrConsentEnded
 
 // NewAuthorizationCode is a code to store, as its hash, with its grant.
 type NewAuthorizationCode struct {

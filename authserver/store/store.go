@@ -82,7 +82,10 @@ func (s *Store) Close() error {
 func (s *Store) Ready(ctx context.Context) error { return s.db.Ping(ctx) }
 
 // Purge forgets what has expired and means nothing any more. Codes are kept a
-// day after they expired, so that a replay is still known for what it is.
+// day after they expired, so that a replay is still known for what it is; device
+// codes an hour, so that a television still hears expired_token: anybody may ask
+// for them, as often as they like. Assertions are kept a minute, for those that
+// are being looked at as they expire.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	s.revoked.purge(now)
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
@@ -92,8 +95,8 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 			"DELETE FROM revocations WHERE expires_at < ?1",
 			"DELETE FROM authorization_codes WHERE expires_at < ?1 - 86400000",
 			"DELETE FROM refresh_tokens WHERE expires_at < ?1 - 86400000",
-			"DELETE FROM device_authorizations WHERE expires_at < ?1 - 86400000",
-			"DELETE FROM spent_assertions WHERE expires_at < ?1",
+			"DELETE FROM device_authorizations WHERE expires_at < ?1 - 3600000",
+			"DELETE FROM spent_assertions WHERE expires_at < ?1 - 60000",
 			"DELETE FROM exchanged_tokens WHERE expires_at < ?1",
 		} {
 			if _, err := tx.Exec(ctx, statement, ms(now)); err != nil {

@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"authserver/token":    {"authserver/oauth", "internal/check"},
 	// Two grants take tokens in: they have to read them.
 	"authserver/grant":    {"authserver/oauth", "authserver/token", "internal/check"},
-	"authserver/store":    {"authserver/grant", "authserver/oauth", "internal/sqlite"},
+	"authserver/store":    {"authserver/grant", "authserver/oauth", "authserver/token", "internal/sqlite"},
 	"authserver/page":     {"authserver/oauth", "views"},
 	"authserver/endpoint": append([]string{"authserver/grant", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),
 	"authserver/server":   append([]string{"authserver/...", "seed", "views"}, infrastructure...),

@@ -6,6 +6,31 @@ import (
 	"time"
 )
 
+func transcribeWithoutPKCE(t *testing.T, tr *transcriber) {
+	b := tr.browser()
+	b.Stay = tr.w.Dreams
+	request := With(tr.w.Request("profile preferences:read"), url.Values{"code_challenge": nil, "code_challenge_method": nil, "nonce": nil})
+	question := tr.w.LogIn(b, tr.w.Authorize(b, request), "alice", "wanderlust")
+	answer := b.Form(question, "decision").With(url.Values{"scope": {"preferences:read"}, "decision": {"allow"}}).Submit()
+	redemption := With(tr.w.Redemption(answer), url.Values{"code_verifier": nil})
+	dreams := tr.as("Dreams")
+	tokens := dreams.Token(t, Basic("dreams-web"), redemption)
+	dreams.API(t, "GET", "/me/preferences", tokens.String("access_token"), "")
+	dreams.Token(t, Basic("dreams-web"), redemption)
+	tr.tell(`
+This shows the authorization code grant (RFC 6749 §4.1) as it was in 2012, without
+PKCE: a confidential web application with a secret. What is missing is anything
+that ties the code to the browser that asked for it.
+`, []Scene{
+		{"Browser", "Accounts", "GET", "/authorize", "", "RFC 6749 §4.1.1", "The request has a state and no code_challenge."},
+		{"Browser", "Accounts", "POST", "/login", "", "RFC 6749 §3.1", "Alice signs in."},
+		{"Browser", "Accounts", "POST", "/consent", "", "RFC 6749 §4.1.2", "She lets her preferences through. Whoever sees this code can have it redeemed by Dreams, in a session of their own (RFC 9700 §4.5)."},
+		{"Dreams", "Accounts", "POST", "/token", "grant_type=authorization_code", "RFC 6749 §4.1.3", "Only Dreams can redeem it: that much the secret proves."},
+		{"Dreams", "Acme", "GET", "/api/v1/me/preferences", "", "RFC 6750 §2.1", "The token opens what was allowed."},
+		{"Dreams", "Accounts", "POST", "/token", "grant_type=authorization_code", "RFC 6749 §4.1.2, §10.5", "The code once more: refused, and the token above ends."},
+	})
+}
+
 func transcribeDeviceCode(t *testing.T, tr *transcriber) {
 	tv := tr.as("Television")
 	device := tv.Device(t, "profile preferences:read")

@@ -23,6 +23,7 @@ func TestTranscripts(t *testing.T) {
 	for name, record := range map[string]func(*testing.T, *transcriber){
 		"authorization_code": transcribeAuthorizationCode,
 		"refresh_token":      transcribeRefreshToken,
+		"without_pkce":       transcribeWithoutPKCE,
 		"client_credentials": transcribeClientCredentials,
 		"device_code":        transcribeDeviceCode,
 		"token_exchange":     transcribeTokenExchange,

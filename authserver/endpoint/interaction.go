@@ -29,8 +29,8 @@ func (e *Endpoints) interaction(c echo.Context, id string) (pending, error) {
 		return pending{}, err
 	}
 	sent, _ := url.ParseQuery(waiting.Request) // we wrote it
-	req := oauth.ParseAuthorizationRequest(oauth.Parameters(sent))
-	p := pending{AuthorizationRequest: req, Client: e.Store.Client(req.ClientID), Interaction: id, StartedAt: waiting.CreatedAt}
+	p := e.pend(oauth.Parameters(sent), waiting.CreatedAt)
+	p.Interaction = id
 	switch {
 	case err != nil:
 		return p, e.show(c, stop{Refusal: oauth.Refuse(oauth.InvalidRequest, "this sign-in is not known: it was too long ago, or the address is incomplete"), Over: true})

@@ -4,13 +4,11 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
-	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/check"
 )
 
@@ -102,55 +100,6 @@ func (e *Endpoints) identifyClient(c echo.Context, form oauth.Parameters, grantT
 	}
 	return client, err
 }
-
-// issue signs what a grant allowed.
-func (e *Endpoints) issue(i grant.Issue) (oauth.TokenResponse, error) {
-	now := e.Now()
-	expires := now.Add(e.Env.AccessTokenTTL.Value())
-	if !i.NotAfter.IsZero() && i.NotAfter.Before(expires) {
-		expires = i.NotAfter // no token outlives the consent that it rests on
-	}
-	claims := token.AccessToken{
-		Issuer: e.issuer(), Subject: i.Client.ID, Audience: token.Audience{e.Env.AcmeURL.String()},
-		ClientID: i.Client.ID, Scope: i.Scope.String(), JWTID: e.tokenID(),
-		IssuedAt: now.Unix(), ExpiresAt: expires.Unix(), GrantID: i.GrantID,
-	}
-	if i.User != nil {
-		// RFC 9068 §2.2: sub is the resource owner, or the client where there is none.
-		claims.Subject = i.User.Sub
-	}
-	if i.User != nil && !i.AuthTime.IsZero() {
-		claims.AuthTime = i.AuthTime.Unix()
-	}
-	if i.JWTID != "" {
-		claims.JWTID = i.JWTID
-	}
-	if i.Actor != "" {
-		claims.Actor = &token.Actor{Subject: i.Actor}
-	}
-	if i.Scope.Has(oauth.OpenID) {
-		claims.Audience = append(claims.Audience, e.issuer()) // for /userinfo
-	}
-	accessToken, err := e.Keys.SignAccessToken(claims)
-	if err != nil {
-		return oauth.TokenResponse{}, err
-	}
-	answer := oauth.TokenResponse{
-		AccessToken: accessToken, TokenType: "Bearer", ExpiresIn: claims.ExpiresAt - claims.IssuedAt,
-		RefreshToken: i.RefreshToken, Scope: claims.Scope, IssuedTokenType: i.IssuedTokenType,
-	}
-	if i.Scope.Has(oauth.OpenID) && i.User != nil {
-		answer.IDToken, err = e.Keys.SignIDToken(token.IDToken{
-			Issuer: e.issuer(), Subject: i.User.Sub, Audience: i.Client.ID,
-			IssuedAt: now.Unix(), ExpiresAt: now.Add(idTokenTTL).Unix(), AuthTime: i.AuthTime.Unix(),
-			Nonce: i.Nonce, AccessTokenHash: token.AccessTokenHash(accessToken),
-		})
-	}
-	return answer, err
-}
-
-// idTokenTTL is short: an ID token says who signed in just now.
-const idTokenTTL = 10 * time.Minute
 
 // tokenID is an identifier of 128 bits: it need not be secret, only unique.
 func (e *Endpoints) tokenID() string {

@@ -97,10 +97,8 @@ func (g AuthorizationCode) Authorize(ctx context.Context, client *oauth.Client, 
 		if code.Grant.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
 			refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), code.Grant)
 		}
-		issue = Issue{
-			Client: client, User: &code.User, Scope: code.Grant.Scope, RefreshToken: refresh.Token,
-			GrantID: code.Grant.ID, Nonce: code.Grant.Nonce, AuthTime: code.Grant.AuthTime, NotAfter: code.Grant.ExpiresAt,
-		}
+		issue = g.issue(client, &code.User, code.Grant.Scope, code.Grant, req)
+		issue.RefreshToken = refresh.Token
 		if code.CodeChallenge == "" {
 			// RFC 9700 §2.1.1: "For confidential clients, the use of PKCE [RFC7636]
 			// is RECOMMENDED": nothing else ties the code to who asked for it.

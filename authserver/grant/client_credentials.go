@@ -46,7 +46,7 @@ func (g ClientCredentials) Authorize(ctx context.Context, client *oauth.Client, 
 	if scope == nil {
 		scope = client.Scope.Without(client.Scope.NeedingUser())
 	}
-	return Issue{Client: client, Scope: scope}, nil
+	return g.issue(client, nil, scope, oauth.Grant{}, req), nil
 }
 
 // RFC 6749 §4.4: "The client credentials grant type MUST only be used by

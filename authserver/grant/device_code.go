@@ -83,10 +83,8 @@ func (g DeviceCode) Authorize(ctx context.Context, client *oauth.Client, req oau
 		if device.Grant.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
 			poll.Refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), *device.Grant)
 		}
-		issue = Issue{
-			Client: client, User: &device.User, Scope: device.Grant.Scope, RefreshToken: poll.Refresh.Token,
-			GrantID: device.Grant.ID, AuthTime: device.Grant.AuthTime, NotAfter: device.Grant.ExpiresAt,
-		}
+		issue = g.issue(client, &device.User, device.Grant.Scope, *device.Grant, req)
+		issue.RefreshToken = poll.Refresh.Token
 		return poll, nil
 	})
 	return issue, err

@@ -27,10 +27,14 @@ type Issue struct {
 	Scope        oauth.Scope
 	RefreshToken string // empty: none
 
-	GrantID  string    // empty: no grant to revoke, the client acts for itself
-	Nonce    string    // for the ID token
-	AuthTime time.Time // for the ID token
-	NotAfter time.Time // the person's consent ends then; zero: it does not
+	// Grant is what was agreed to, which the tokens rest on: none outlives it, and
+	// revoking it ends them. Zero: the client acts for itself.
+	Grant oauth.Grant
+
+	// What this one token is for, within the grant.
+	Resource             []string // RFC 8707 §2.2; nil: all that the scope is for
+	AuthorizationDetails string   // RFC 9396 §6; JSON, empty: none
+	JKT                  string   // RFC 9449 §5; empty: a bearer token
 
 	Warning         string // what an operator should know about how it came about; empty: nothing
 	JWTID           string // of the access token; empty: any
@@ -49,6 +53,14 @@ type Environment struct {
 // Opaque makes a code or token that nobody can guess: 256 bits. RFC 6749
 // §10.10 asks for a probability of guessing of at most 2^-128.
 func (e Environment) Opaque(prefix string) string { return Opaque(e.Random, prefix) }
+
+// issue is what all grants allow in the same way.
+func (Environment) issue(client *oauth.Client, user *oauth.User, scope oauth.Scope, granted oauth.Grant, req oauth.TokenRequest) Issue {
+	return Issue{
+		Client: client, User: user, Scope: scope, Grant: granted,
+		Resource: granted.Resource, AuthorizationDetails: granted.AuthorizationDetails, JKT: req.JKT,
+	}
+}
 
 // Rules lists the checks of all grants, for the index.
 func Rules() []check.Rule {

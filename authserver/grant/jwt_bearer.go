@@ -142,7 +142,9 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 	}
 	// RFC 7521 §4.1: "In practice, that will usually mean that refresh tokens are
 	// not issued in response to assertion grant requests". The client can sign again.
-	return Issue{Client: client, User: &user, Scope: scope, GrantID: granted.ID, NotAfter: consent.ExpiresAt}, nil
+	granted.ExpiresAt = consent.ExpiresAt
+	granted.AuthTime = time.Time{} // nobody signed in for this: RFC 9068 §2.2.1 has nothing to tell
+	return g.issue(client, &user, scope, granted, req), nil
 }
 
 // RFC 7523 §3: "the subject typically identifies an authorized accessor for which

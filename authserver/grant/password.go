@@ -85,7 +85,9 @@ func (g Password) Authorize(ctx context.Context, client *oauth.Client, req oauth
 	if err != nil {
 		return Issue{}, err
 	}
-	return Issue{Client: client, User: &user, Scope: req.Scope, RefreshToken: refresh.Token, GrantID: granted.ID, AuthTime: now}, nil
+	issue := g.issue(client, &user, req.Scope, granted, req)
+	issue.RefreshToken = refresh.Token
+	return issue, nil
 }
 
 // RFC 6749 §4.3: "suitable in cases where the resource owner has a trust

@@ -80,10 +80,9 @@ func (g RefreshToken) Authorize(ctx context.Context, client *oauth.Client, req o
 			scope = token.Grant.Scope
 		}
 		next := g.newRefreshToken(now, token.ExpiresAt, token.Grant)
-		issue = Issue{
-			Client: client, User: &token.User, Scope: scope, RefreshToken: next.Token,
-			GrantID: token.Grant.ID, AuthTime: token.Grant.AuthTime, NotAfter: token.Grant.ExpiresAt,
-		}
+		issue = g.issue(client, &token.User, scope, token.Grant, req)
+		issue.RefreshToken = next.Token
+		issue.Grant.Nonce = "" // OIDC Core §12.2: a refreshed ID token "SHOULD NOT have a nonce Claim"
 		return next, nil
 	})
 	return issue, err

@@ -103,11 +103,11 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 	if scope == nil {
 		return Issue{}, oauth.Refuse(oauth.InvalidScope, "openid and offline_access are not for an exchanged token, and nothing else is left")
 	}
-	issue := Issue{
-		Client: client, Scope: scope, GrantID: subject.GrantID,
-		JWTID: g.Opaque("x_"), Actor: client.ID, IssuedTokenType: oauth.AccessTokenURI,
-		AuthTime: time.Unix(subject.AuthTime, 0), NotAfter: time.Unix(subject.ExpiresAt, 0),
+	issue := g.issue(client, nil, scope, oauth.Grant{ID: subject.GrantID, ExpiresAt: time.Unix(subject.ExpiresAt, 0)}, req)
+	if subject.AuthTime != 0 {
+		issue.Grant.AuthTime = time.Unix(subject.AuthTime, 0)
 	}
+	issue.JWTID, issue.Actor, issue.IssuedTokenType = g.Opaque("x_"), client.ID, oauth.AccessTokenURI
 	if subject.GrantID != "" {
 		user, err := g.Subjects.UserBySub(ctx, subject.Subject)
 		if err != nil {
@@ -115,7 +115,7 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 		}
 		issue.User = &user
 	}
-	revoked, err := g.Subjects.TieToken(ctx, subject, issue.JWTID, issue.NotAfter)
+	revoked, err := g.Subjects.TieToken(ctx, subject, issue.JWTID, issue.Grant.ExpiresAt)
 	if err != nil {
 		return Issue{}, err
 	}

@@ -72,10 +72,16 @@ type Grant struct {
 	ConsentID string // empty for a first-party client
 	Scope     Scope
 	Nonce     string    // OIDC Core §3.1.2.1, for the first ID token
+	SessionID string    // sid of the session in which it was given; empty: no browser was there
 	AuthTime  time.Time // when the person signed in
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: none. Bounds every token
 	RevokedAt time.Time // zero: not revoked
+
+	Claims               string   // the claims parameter, as far as it was agreed to: OIDC Core §5.5
+	Resource             []string // what its tokens may be for; nil: all that the scope is for. RFC 8707 §2
+	AuthorizationDetails string   // JSON, as agreed to; empty: none. RFC 9396 §7
+	DPoPJKT              string   // thumbprint of the key that its tokens are bound to; empty: none. RFC 9449 §10
 }
 
 // Live tells whether tokens of the grant may be used.

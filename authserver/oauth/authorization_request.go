@@ -10,18 +10,26 @@ import (
 // AuthorizationRequest is what a client sends the browser to /authorize with.
 // RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1.
 type AuthorizationRequest struct {
-	ClientID            string
-	RedirectURI         string
-	ResponseType        string
-	ResponseMode        string
-	Scope               Scope
-	State               string
-	Nonce               string
-	CodeChallenge       CodeChallenge
-	CodeChallengeMethod string
-	Prompt              []string
-	MaxAge              string // seconds, as sent
-	LoginHint           string
+	ClientID             string
+	RedirectURI          string
+	ResponseType         string
+	ResponseMode         string
+	Scope                Scope
+	State                string
+	Nonce                string
+	CodeChallenge        CodeChallenge
+	CodeChallengeMethod  string
+	Prompt               []string
+	MaxAge               string // seconds, as sent
+	LoginHint            string
+	IDTokenHint          string
+	Claims               string // JSON, as sent: OIDC Core §5.5
+	ACRValues            []string
+	Display              string
+	UILocales            []string
+	Resource             []string // RFC 8707 §2: may repeat
+	AuthorizationDetails string   // JSON, as sent: RFC 9396 §2
+	DPoPJKT              string   // RFC 9449 §10
 
 	// Sent is everything that was sent, for the rules about form.
 	Sent Parameters
@@ -31,19 +39,27 @@ type AuthorizationRequest struct {
 // (RFC 6749 §3.1). It judges nothing.
 func ParseAuthorizationRequest(p Parameters) AuthorizationRequest {
 	return AuthorizationRequest{
-		ClientID:            p.Get("client_id"),
-		RedirectURI:         p.Get("redirect_uri"),
-		ResponseType:        p.Get("response_type"),
-		ResponseMode:        p.Get("response_mode"),
-		Scope:               ParseScope(p.Get("scope")),
-		State:               p.Get("state"),
-		Nonce:               p.Get("nonce"),
-		CodeChallenge:       CodeChallenge(p.Get("code_challenge")),
-		CodeChallengeMethod: p.Get("code_challenge_method"),
-		Prompt:              strings.Fields(p.Get("prompt")),
-		MaxAge:              p.Get("max_age"),
-		LoginHint:           p.Get("login_hint"),
-		Sent:                p,
+		ClientID:             p.Get("client_id"),
+		RedirectURI:          p.Get("redirect_uri"),
+		ResponseType:         p.Get("response_type"),
+		ResponseMode:         p.Get("response_mode"),
+		Scope:                ParseScope(p.Get("scope")),
+		State:                p.Get("state"),
+		Nonce:                p.Get("nonce"),
+		CodeChallenge:        CodeChallenge(p.Get("code_challenge")),
+		CodeChallengeMethod:  p.Get("code_challenge_method"),
+		Prompt:               strings.Fields(p.Get("prompt")),
+		MaxAge:               p.Get("max_age"),
+		LoginHint:            p.Get("login_hint"),
+		IDTokenHint:          p.Get("id_token_hint"),
+		Claims:               p.Get("claims"),
+		ACRValues:            strings.Fields(p.Get("acr_values")),
+		Display:              p.Get("display"),
+		UILocales:            strings.Fields(p.Get("ui_locales")),
+		Resource:             p["resource"],
+		AuthorizationDetails: p.Get("authorization_details"),
+		DPoPJKT:              p.Get("dpop_jkt"),
+		Sent:                 p,
 	}
 }
 

@@ -40,15 +40,41 @@ type Client struct {
 	Scope        Scope
 	RedirectURIs []string
 	Resource     string      // of a resource server: its identifier, the aud of its tokens
-	Keys         []PublicKey // what its assertions are signed with: jwks of RFC 7591 §2
+	Keys         []PublicKey // what it signs with: jwks of RFC 7591 §2
+	JWKSURI      string      // where its keys are to be fetched instead; empty: nowhere
 	ActsFor      string      // the client whose people it may speak for (RFC 7523 §2.1); empty: itself
 
-	RequirePKCE bool
-	FirstParty  bool // asked for consent only with prompt=consent
-	AlwaysAsk   bool // never a silent consent (RFC 8252 §8.6)
-	Disabled    bool
+	// What it asks of itself: a request that does less is refused.
+	RequirePKCE          bool
+	RequirePAR           bool // require_pushed_authorization_requests, RFC 9126 §6
+	RequireSignedRequest bool // require_signed_request_object, RFC 9101 §10.5
+	DPoPBound            bool // dpop_bound_access_tokens, RFC 9449 §5.2
+
+	// Algorithms that it registered; empty: the default of the message.
+	TokenEndpointAuthSigningAlg string // of its client assertions, OIDC Registration §2
+	RequestObjectSigningAlg     string
+	IDTokenSigningAlg           string
+	UserinfoSigningAlg          string // empty: plain JSON
+	IntrospectionSigningAlg     string // RFC 9701 §6
+
+	AuthorizationDetailsTypes []string // RFC 9396 §10
+	DefaultMaxAge             *int     // seconds, OIDC Registration §2; nil: none
+
+	PostLogoutRedirectURIs           []string // RP-Initiated Logout §3.1
+	BackchannelLogoutURI             string   // Back-Channel Logout §2.2
+	BackchannelLogoutSessionRequired bool
+
+	FirstParty bool // asked for consent only with prompt=consent
+	AlwaysAsk  bool // never a silent consent (RFC 8252 §8.6)
+	Disabled   bool
 
 	Purpose, Developer, Homepage string
+	LogoURI, PolicyURI, TosURI   string
+	InitiateLoginURI             string
+	SectorIdentifierURI          string
+	ApplicationType              string   // web or native, OIDC Registration §2
+	ResponseTypes                []string // empty: those that its grant types stand for
+	Contacts                     []string
 	Verified                     bool
 	Since                        time.Time
 	Reasons                      map[string]string // why the client wants a permission

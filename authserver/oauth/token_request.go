@@ -1,6 +1,9 @@
 package oauth
 
-import "slices"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // TokenRequest is what a client posts to /token. Which of the parameters a
 // grant needs is the grant's matter. RFC 6749 §4.1.3, §4.3.2,
@@ -17,6 +20,13 @@ type TokenRequest struct {
 	Assertion    string // RFC 7521 §4.1
 	Scope        Scope
 	Exchange     TokenExchangeRequest
+
+	Resource             []string // RFC 8707 §2.2: may repeat
+	AuthorizationDetails string   // JSON, as sent: RFC 9396 §6
+
+	// JKT is the thumbprint of the key of the DPoP proof that came with the
+	// request, verified; empty: none came. RFC 9449 §5.
+	JKT string
 
 	// Address is where the request came from: wrong passwords are counted by it.
 	Address string
@@ -51,6 +61,9 @@ func ParseTokenRequest(p Parameters) TokenRequest {
 		DeviceCode:   p.Get("device_code"),
 		Assertion:    p.Get("assertion"),
 		Scope:        ParseScope(p.Get("scope")),
+		Resource:     p["resource"],
+
+		AuthorizationDetails: p.Get("authorization_details"),
 		Exchange: TokenExchangeRequest{
 			SubjectToken:       p.Get("subject_token"),
 			SubjectTokenType:   p.Get("subject_token_type"),
@@ -70,6 +83,8 @@ type TokenResponse struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope"` // always told, also where it is what was asked for
 	IDToken      string `json:"id_token,omitempty"`
+	// AuthorizationDetails is what was agreed to. RFC 9396 §7.
+	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
 	// IssuedTokenType is told after a token exchange. RFC 8693 §2.2.1.
 	IssuedTokenType string `json:"issued_token_type,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"example.com/acme-dreams/authserver/grant"
@@ -80,9 +81,11 @@ func (why Silent) holds(ctx context.Context, tx *sqlite.Tx, g *oauth.Grant) erro
 }
 
 func insertGrant(ctx context.Context, tx *sqlite.Tx, g oauth.Grant) error {
-	_, err := tx.Exec(ctx, `INSERT INTO grants (id, client_id, sub, consent_id, scope, nonce, auth_time, created_at, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		g.ID, g.ClientID, g.Sub, orNull(g.ConsentID), g.Scope.String(), g.Nonce, ms(g.AuthTime), ms(g.CreatedAt), msOrNull(g.ExpiresAt))
+	_, err := tx.Exec(ctx, `INSERT INTO grants (id, client_id, sub, consent_id, scope, nonce, auth_time, created_at, expires_at,
+		session_id, claims, resource, authorization_details, dpop_jkt)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		g.ID, g.ClientID, g.Sub, orNull(g.ConsentID), g.Scope.String(), g.Nonce, ms(g.AuthTime), ms(g.CreatedAt), msOrNull(g.ExpiresAt),
+		g.SessionID, g.Claims, strings.Join(g.Resource, " "), g.AuthorizationDetails, g.DPoPJKT)
 	return err
 }
 
@@ -136,23 +139,26 @@ func (s *Store) RedeemAuthorizationCode(ctx context.Context, code string, now ti
 }
 
 // grantColumns selects a grant g and its user u.
-const grantColumns = "g.id, g.client_id, coalesce(g.consent_id, ''), g.scope, g.nonce, g.auth_time, g.created_at, g.expires_at, g.revoked_at, " + userColumns
+const grantColumns = "g.id, g.client_id, coalesce(g.consent_id, ''), g.scope, g.nonce, g.auth_time, g.created_at, g.expires_at, g.revoked_at, " +
+	"g.session_id, g.claims, g.resource, g.authorization_details, g.dpop_jkt, " + userColumns
 
 // grantRow receives grantColumns.
 type grantRow struct {
 	grant                                       oauth.Grant
 	user                                        oauth.User
-	scope                                       string
+	scope, resource                             string
 	authTime, created, expires, revoked, locked sql.NullInt64
 }
 
 func (r *grantRow) into() []any {
 	return append([]any{&r.grant.ID, &r.grant.ClientID, &r.grant.ConsentID, &r.scope, &r.grant.Nonce,
-		&r.authTime, &r.created, &r.expires, &r.revoked}, scanUser(&r.user, &r.locked)...)
+		&r.authTime, &r.created, &r.expires, &r.revoked,
+		&r.grant.SessionID, &r.grant.Claims, &r.resource, &r.grant.AuthorizationDetails, &r.grant.DPoPJKT}, scanUser(&r.user, &r.locked)...)
 }
 
 func (r *grantRow) values() (oauth.Grant, oauth.User) {
 	r.grant.Sub, r.grant.Scope = r.user.Sub, oauth.ParseScope(r.scope)
+	r.grant.Resource = strings.Fields(r.resource) // URIs have no spaces in them: RFC 3986 §2
 	r.grant.AuthTime, r.grant.CreatedAt = at(r.authTime), at(r.created)
 	r.grant.ExpiresAt, r.grant.RevokedAt = at(r.expires), at(r.revoked)
 	r.user.LockedAt = at(r.locked)

@@ -31,6 +31,33 @@ type metadata struct {
 	Reasons      map[string]string `json:"reasons,omitempty"`
 	ActsFor      string            `json:"acts_for,omitempty"`
 	JWKS         json.RawMessage   `json:"jwks,omitempty"`
+	JWKSURI      string            `json:"jwks_uri,omitempty"`
+
+	RequirePAR           bool `json:"require_pushed_authorization_requests,omitempty"`
+	RequireSignedRequest bool `json:"require_signed_request_object,omitempty"`
+	DPoPBound            bool `json:"dpop_bound_access_tokens,omitempty"`
+
+	TokenEndpointAuthSigningAlg string `json:"token_endpoint_auth_signing_alg,omitempty"`
+	RequestObjectSigningAlg     string `json:"request_object_signing_alg,omitempty"`
+	IDTokenSigningAlg           string `json:"id_token_signed_response_alg,omitempty"`
+	UserinfoSigningAlg          string `json:"userinfo_signed_response_alg,omitempty"`
+	IntrospectionSigningAlg     string `json:"introspection_signed_response_alg,omitempty"`
+
+	AuthorizationDetailsTypes []string `json:"authorization_details_types,omitempty"`
+	DefaultMaxAge             *int     `json:"default_max_age,omitempty"`
+
+	PostLogoutRedirectURIs           []string `json:"post_logout_redirect_uris,omitempty"`
+	BackchannelLogoutURI             string   `json:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutSessionRequired bool     `json:"backchannel_logout_session_required,omitempty"`
+
+	LogoURI             string   `json:"logo_uri,omitempty"`
+	PolicyURI           string   `json:"policy_uri,omitempty"`
+	TosURI              string   `json:"tos_uri,omitempty"`
+	InitiateLoginURI    string   `json:"initiate_login_uri,omitempty"`
+	SectorIdentifierURI string   `json:"sector_identifier_uri,omitempty"`
+	ApplicationType     string   `json:"application_type,omitempty"`
+	ResponseTypes       []string `json:"response_types,omitempty"`
+	Contacts            []string `json:"contacts,omitempty"`
 }
 
 // PublicKeys reads a client's jwks (RFC 7591 §2): what it signs its assertions
@@ -71,6 +98,14 @@ func metadataOf(c oauth.Client) (metadata, error) {
 		RedirectURIs: c.RedirectURIs, Resource: c.Resource, RequirePKCE: c.RequirePKCE, FirstParty: c.FirstParty,
 		AlwaysAsk: c.AlwaysAsk, Purpose: c.Purpose, Developer: c.Developer, Homepage: c.Homepage, Verified: c.Verified, Reasons: c.Reasons,
 		ActsFor: c.ActsFor, JWKS: jwks,
+		RequirePAR: c.RequirePAR, RequireSignedRequest: c.RequireSignedRequest, DPoPBound: c.DPoPBound,
+		TokenEndpointAuthSigningAlg: c.TokenEndpointAuthSigningAlg, RequestObjectSigningAlg: c.RequestObjectSigningAlg, IDTokenSigningAlg: c.IDTokenSigningAlg,
+		UserinfoSigningAlg: c.UserinfoSigningAlg, IntrospectionSigningAlg: c.IntrospectionSigningAlg, AuthorizationDetailsTypes: c.AuthorizationDetailsTypes,
+		DefaultMaxAge: c.DefaultMaxAge, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired, LogoURI: c.LogoURI,
+		PolicyURI: c.PolicyURI, TosURI: c.TosURI, InitiateLoginURI: c.InitiateLoginURI,
+		SectorIdentifierURI: c.SectorIdentifierURI, ApplicationType: c.ApplicationType, ResponseTypes: c.ResponseTypes,
+		Contacts: c.Contacts, JWKSURI: c.JWKSURI,
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
 	}, err
 }
 
@@ -100,19 +135,43 @@ func (s *Store) loadClients(ctx context.Context, expand func(string) string) err
 		if err := json.Unmarshal([]byte(text), &m); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
-		c.Name, c.Kind, c.AuthMethods, c.GrantTypes, c.Scope = m.Name, m.Kind, m.AuthMethods, m.GrantTypes, oauth.ParseScope(m.Scope)
-		c.RequirePKCE, c.FirstParty, c.AlwaysAsk, c.Verified = m.RequirePKCE, m.FirstParty, m.AlwaysAsk, m.Verified
-		c.Purpose, c.Developer, c.Reasons, c.ActsFor = m.Purpose, m.Developer, m.Reasons, m.ActsFor
-		if c.Keys, err = PublicKeys(m.JWKS); err != nil {
+		if c, err = m.client(c, expand); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
-		}
-		c.Homepage, c.Resource = expand(m.Homepage), expand(m.Resource)
-		for _, uri := range m.RedirectURIs {
-			c.RedirectURIs = append(c.RedirectURIs, expand(uri))
 		}
 		c.Since, c.Disabled = time.UnixMilli(since).UTC(), disabled.Valid
 		all[c.ID] = &c
 	}
 	s.clients.Store(&all)
 	return rows.Err()
+}
+
+// client fills in what was written down, with the programs' URLs in it.
+func (m metadata) client(c oauth.Client, expand func(string) string) (oauth.Client, error) {
+	keys, err := PublicKeys(m.JWKS)
+	if err != nil {
+		return c, err
+	}
+	return oauth.Client{
+		ID: c.ID, SecretHash: c.SecretHash, Keys: keys,
+		Name: m.Name, Kind: m.Kind, AuthMethods: m.AuthMethods, GrantTypes: m.GrantTypes, Scope: oauth.ParseScope(m.Scope),
+		RequirePKCE: m.RequirePKCE, FirstParty: m.FirstParty, AlwaysAsk: m.AlwaysAsk, Verified: m.Verified,
+		Purpose: m.Purpose, Developer: m.Developer, Reasons: m.Reasons, ActsFor: m.ActsFor,
+		Homepage: expand(m.Homepage), Resource: expand(m.Resource), RedirectURIs: expandAll(m.RedirectURIs, expand),
+		PostLogoutRedirectURIs: expandAll(m.PostLogoutRedirectURIs, expand), BackchannelLogoutURI: expand(m.BackchannelLogoutURI),
+		RequirePAR: m.RequirePAR, RequireSignedRequest: m.RequireSignedRequest, DPoPBound: m.DPoPBound,
+		TokenEndpointAuthSigningAlg: m.TokenEndpointAuthSigningAlg, RequestObjectSigningAlg: m.RequestObjectSigningAlg, IDTokenSigningAlg: m.IDTokenSigningAlg,
+		UserinfoSigningAlg: m.UserinfoSigningAlg, IntrospectionSigningAlg: m.IntrospectionSigningAlg, AuthorizationDetailsTypes: m.AuthorizationDetailsTypes,
+		DefaultMaxAge: m.DefaultMaxAge, BackchannelLogoutSessionRequired: m.BackchannelLogoutSessionRequired, LogoURI: m.LogoURI,
+		PolicyURI: m.PolicyURI, TosURI: m.TosURI, InitiateLoginURI: m.InitiateLoginURI,
+		SectorIdentifierURI: m.SectorIdentifierURI, ApplicationType: m.ApplicationType, ResponseTypes: m.ResponseTypes,
+		Contacts: m.Contacts, JWKSURI: m.JWKSURI,
+	}, nil
+}
+
+func expandAll(uris []string, expand func(string) string) []string {
+	var all []string
+	for _, uri := range uris {
+		all = append(all, expand(uri))
+	}
+	return all
 }

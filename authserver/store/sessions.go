@@ -12,6 +12,7 @@ import (
 
 // Session is a person signed in at a browser.
 type Session struct {
+	ID        string // sid, which clients may know: OIDC Session Management's name for it
 	User      oauth.User
 	AuthTime  time.Time
 	ExpiresAt time.Time

@@ -32,6 +32,16 @@ type AccessToken struct {
 	GrantID string `json:"grant_id,omitempty"`
 	// Actor is who acts for the person. RFC 8693 §4.1.
 	Actor *Actor `json:"act,omitempty"`
+	// Confirmation names the key that whoever uses the token must hold. RFC 9449
+	// §6.1; nil: a bearer token, which opens for whoever has it.
+	Confirmation *Confirmation `json:"cnf,omitempty"`
+	// AuthorizationDetails is RFC 9396 §9.1, JSON.
+	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
+}
+
+// Confirmation is the cnf claim. RFC 7800 §3.1, RFC 9449 §6.1.
+type Confirmation struct {
+	JKT string `json:"jkt"` // SHA-256 thumbprint of the public key, RFC 7638
 }
 
 // Actor is a party that acts for the subject of a token.

@@ -15,6 +15,7 @@ type IDToken struct {
 	AuthTime        int64  `json:"auth_time"`
 	Nonce           string `json:"nonce,omitempty"`
 	AccessTokenHash string `json:"at_hash,omitempty"`
+	SessionID       string `json:"sid,omitempty"` // Back-Channel Logout §2.1
 }
 
 // SignIDToken signs with RS256, which every client understands: OIDC Core

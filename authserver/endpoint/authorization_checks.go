@@ -1,0 +1,245 @@
+package endpoint
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/check"
+)
+
+// addressed is what is known before anybody may be sent anywhere.
+type addressed struct {
+	oauth.AuthorizationRequest
+	Client *oauth.Client
+}
+
+// clientChecks judge who asks. Until they pass every refusal is a page.
+//
+// RFC 6749 §4.1.2.1: "If the request fails due to a missing, invalid, or
+// mismatching redirection URI, or if the client identifier is missing or
+// invalid, the authorization server SHOULD inform the resource owner of the
+// error and MUST NOT automatically redirect the user-agent to the invalid
+// redirection URI."
+var clientChecks = []check.Check[addressed]{
+	check.New("authorization request is 16 KiB at most", "ours", requestNotTooLarge),
+	check.New("client_id and redirect_uri stand once", "RFC 6749 §3.1", clientAndRedirectURIOnce),
+	check.New("client that asks has not been disabled", "RFC 6749 §4.1.2.1", askingClientNotDisabled),
+	check.New("redirect_uri is registered, compared as a string", "RFC 9700 §2.1", redirectURIRegistered),
+}
+
+// asked is what is known once client and redirect URI are good.
+type asked struct {
+	oauth.AuthorizationRequest
+	Client       *oauth.Client
+	LegacyGrants bool // the implicit grant is offered
+}
+
+// requestChecks judge what is asked. From here on a refusal goes back to the
+// client, by redirect.
+var requestChecks = slices.Concat([]check.Check[asked]{
+	check.New("no parameter of the authorization request stands twice", "RFC 6749 §3.1", noParameterTwice),
+	check.New("state is visible characters, 2,048 at most", "RFC 6749 Appendix A.5", stateAcceptable),
+	check.New("request object is not used", "OIDC Core §3.1.2.6", noRequestObject),
+	check.New("request_uri is not used", "OIDC Core §3.1.2.6", noRequestURI),
+	check.New("response_type is given and known", "RFC 6749 §4.1.2.1", responseTypeKnown),
+	check.New("response_type is supported", "RFC 6749 §4.1.2.1", responseTypeSupported),
+	check.New("client is registered for the response_type", "RFC 6749 §4.1.2.1", responseTypeRegistered),
+	check.New("response_mode fits the response_type", "OAuth 2.0 Multiple Response Types §3", responseModeFits),
+	check.New("a client that must use PKCE sends a code_challenge", "RFC 7636 §4.4.1", codeChallengeSent),
+	check.New("code_challenge_method is S256", "RFC 9700 §2.1.1", codeChallengeMethodS256),
+	check.New("code_challenge is a SHA-256 in base64url", "RFC 7636 §4.2", codeChallengeWellFormed),
+	check.New("prompt=none stands alone", "OIDC Core §3.1.2.1", promptNoneAlone),
+	check.New("max_age is a number of seconds", "OIDC Core §3.1.2.1", maxAgeNumber),
+}, scopeChecks)
+
+// scopeChecks judge the scope, here and where a device asks (RFC 8628 §3.1).
+var scopeChecks = []check.Check[asked]{
+	check.New("scope is given", "RFC 6749 §3.3", scopeGiven),
+	check.New("scope that is asked for is known", "RFC 6749 §4.1.2.1", scopeKnown),
+	check.New("client may ask for the scope", "RFC 6749 §4.1.2.1", scopeAllowed),
+}
+
+// maxRequest is the largest authorization request that we keep while its person
+// signs in. Strangers send them, and each is stored: a good one has a tenth.
+const maxRequest = 16 << 10
+
+func requestNotTooLarge(a addressed) error {
+	size := 0
+	for name, values := range a.Sent {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxRequest {
+		return oauth.Refuse(oauth.InvalidRequest, "the request has %d bytes; expected %d at most", size, maxRequest)
+	}
+	return nil
+}
+
+func clientAndRedirectURIOnce(a addressed) error {
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		if len(a.Sent[name]) > 1 {
+			return oauth.Refuse(oauth.InvalidRequest, "%s stands twice", name)
+		}
+	}
+	return nil
+}
+
+func askingClientNotDisabled(a addressed) error {
+	if a.Client.Disabled {
+		return oauth.Refuse(oauth.InvalidRequest, "the client has been disabled")
+	}
+	return nil
+}
+
+// RFC 9700 §2.1: "authorization servers MUST utilize exact string matching".
+// Always given, as OIDC Core §3.1.2.1 requires: one rule, no exceptions to learn.
+func redirectURIRegistered(a addressed) error {
+	switch {
+	case a.RedirectURI == "":
+		return oauth.Refuse(oauth.InvalidRequest, "redirect_uri is missing")
+	case !a.Client.RedirectURIRegistered(a.RedirectURI):
+		return oauth.Refuse(oauth.InvalidRequest, "redirect_uri is not registered for this client")
+	}
+	return nil
+}
+
+func noParameterTwice(a asked) error {
+	if name := a.Sent.Repeated(); name != "" {
+		return oauth.Refuse(oauth.InvalidRequest, "%q stands twice", limit(name, 100))
+	}
+	return nil
+}
+
+func stateAcceptable(a asked) error {
+	if !a.StateAcceptable() {
+		return oauth.Refuse(oauth.InvalidRequest, "state has more than 2048 characters, or other than visible ASCII ones")
+	}
+	return nil
+}
+
+func noRequestObject(a asked) error {
+	if a.Sent.Get("request") != "" {
+		return oauth.Refuse(oauth.RequestNotSupported, "request objects are not supported")
+	}
+	return nil
+}
+
+// A request_uri would make us fetch what a stranger names.
+func noRequestURI(a asked) error {
+	if a.Sent.Get("request_uri") != "" {
+		return oauth.Refuse(oauth.RequestURINotSupported, "request_uri is not supported")
+	}
+	return nil
+}
+
+// responseTypes is what we know, and the grant type that a client registers
+// for it. RFC 7591 §2.1.
+var responseTypes = map[string]string{"code": oauth.AuthorizationCodeGrant, "token": oauth.ImplicitGrant}
+
+func responseTypeKnown(a asked) error {
+	if a.ResponseType == "" {
+		return oauth.Refuse(oauth.InvalidRequest, "response_type is missing")
+	}
+	if responseTypes[a.ResponseType] == "" {
+		return oauth.Refuse(oauth.UnsupportedResponseType, "response_type %q is not supported", limit(a.ResponseType, 100))
+	}
+	return nil
+}
+
+func responseTypeRegistered(a asked) error {
+	if needs := responseTypes[a.ResponseType]; needs != "" && !a.Client.MayUse(needs) {
+		return oauth.Refuse(oauth.UnauthorizedClient, "the client is not registered for response_type %s", a.ResponseType)
+	}
+	return nil
+}
+
+func responseTypeSupported(a asked) error {
+	if a.ResponseType == "token" && !a.LegacyGrants {
+		return oauth.Refuse(oauth.UnsupportedResponseType, "response_type token is not supported")
+	}
+	return nil
+}
+
+// OAuth 2.0 Multiple Response Types §3 keeps tokens out of the query, where
+// they would end up in logs.
+func responseModeFits(a asked) error {
+	switch a.ResponseMode {
+	case "", "fragment":
+		return nil
+	case "query":
+		if !a.AsksForToken() {
+			return nil
+		}
+	}
+	return oauth.Refuse(oauth.InvalidRequest, "response_mode %q is not supported for response_type %s", limit(a.ResponseMode, 100), limit(a.ResponseType, 100))
+}
+
+// RFC 7636 §4.4.1: "If the server requires Proof Key for Code Exchange (PKCE)
+// by OAuth public clients and the client does not send the "code_challenge" in
+// the request, the authorization endpoint MUST return the authorization error
+// response with the "error" value set to "invalid_request"."
+func codeChallengeSent(a asked) error {
+	if a.CodeChallenge == "" && a.ResponseType != "token" && a.Client.PKCERequired() {
+		return oauth.Refuse(oauth.InvalidRequest, "PKCE is required: code_challenge is missing")
+	}
+	return nil
+}
+
+// RFC 7636 §4.3 makes "plain" the default where no method is named: whoever
+// sees the request then knows the verifier. So a method has to be named.
+func codeChallengeMethodS256(a asked) error {
+	if (a.CodeChallenge != "" || a.CodeChallengeMethod != "") && a.CodeChallengeMethod != oauth.S256 {
+		return oauth.Refuse(oauth.InvalidRequest, "code_challenge_method must be S256")
+	}
+	return nil
+}
+
+func codeChallengeWellFormed(a asked) error {
+	if (a.CodeChallenge != "" || a.CodeChallengeMethod != "") && !a.CodeChallenge.WellFormed() {
+		return oauth.Refuse(oauth.InvalidRequest, "code_challenge must be 43 characters of base64url without padding")
+	}
+	return nil
+}
+
+// RFC 6749 §3.3: "the authorization server MUST either process the request
+// using a pre-defined default value or fail the request indicating an invalid
+// scope". We fail: nobody should share more than was named.
+func scopeGiven(a asked) error {
+	if len(a.Scope) == 0 {
+		return oauth.Refuse(oauth.InvalidScope, "scope is missing; allowed is: %s", a.Client.Scope)
+	}
+	return nil
+}
+
+func scopeKnown(a asked) error {
+	if unknown := a.Scope.Unknown(); unknown != nil {
+		return oauth.Refuse(oauth.InvalidScope, "%s is not known; allowed is: %s", limit(unknown.String(), 200), a.Client.Scope)
+	}
+	return nil
+}
+
+func scopeAllowed(a asked) error {
+	if wider := a.Scope.Without(a.Client.Scope); wider != nil {
+		return oauth.Refuse(oauth.InvalidScope, "the client is not registered for %s; allowed is: %s", limit(wider.String(), 200), a.Client.Scope)
+	}
+	return nil
+}
+
+// OIDC Core §3.1.2.1: "If this parameter contains none with any other value, an
+// error is returned."
+func promptNoneAlone(a asked) error {
+	if slices.Contains(a.Prompt, "none") && len(a.Prompt) > 1 {
+		return oauth.Refuse(oauth.InvalidRequest, "prompt=none does not go with %s", limit(strings.Join(a.Prompt, " "), 100))
+	}
+	return nil
+}
+
+func maxAgeNumber(a asked) error {
+	if n, err := strconv.Atoi(a.MaxAge); a.MaxAge != "" && (err != nil || n < 0) {
+		return oauth.Refuse(oauth.InvalidRequest, "max_age must be a number of seconds")
+	}
+	return nil
+}

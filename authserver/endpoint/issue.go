@@ -1,0 +1,88 @@
+package endpoint
+
+import (
+	"encoding/json"
+	"time"
+
+	"example.com/acme-dreams/authserver/grant"
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
+)
+
+// issue signs what a grant allowed: an access token, and with openid an ID
+// token beside it. OIDC Core §3.1.3.3.
+func (e *Endpoints) issue(i grant.Issue) (oauth.TokenResponse, error) {
+	answer, err := e.issueAccessToken(i)
+	if err == nil && i.Scope.Has(oauth.OpenID) && i.User != nil {
+		answer.IDToken, err = e.issueIDToken(i, answer.AccessToken)
+	}
+	return answer, err
+}
+
+// issueAccessToken signs the access token and words the answer. RFC 6749 §5.1.
+func (e *Endpoints) issueAccessToken(i grant.Issue) (oauth.TokenResponse, error) {
+	now := e.Now()
+	expires := now.Add(e.Env.AccessTokenTTL.Value())
+	if end := i.Grant.ExpiresAt; !end.IsZero() && end.Before(expires) {
+		expires = end // no token outlives the consent that it rests on
+	}
+	claims := token.AccessToken{
+		Issuer: e.issuer(), Subject: i.Client.ID, Audience: e.audience(i),
+		ClientID: i.Client.ID, Scope: i.Scope.String(), JWTID: e.tokenID(),
+		IssuedAt: now.Unix(), ExpiresAt: expires.Unix(), GrantID: i.Grant.ID,
+		AuthorizationDetails: json.RawMessage(i.AuthorizationDetails),
+	}
+	if i.User != nil {
+		// RFC 9068 §2.2: sub is the resource owner, or the client where there is none.
+		claims.Subject = i.User.Sub
+	}
+	if i.User != nil && !i.Grant.AuthTime.IsZero() {
+		claims.AuthTime = i.Grant.AuthTime.Unix()
+	}
+	if i.JWTID != "" {
+		claims.JWTID = i.JWTID
+	}
+	if i.Actor != "" {
+		claims.Actor = &token.Actor{Subject: i.Actor}
+	}
+	kind := "Bearer"
+	if i.JKT != "" {
+		kind, claims.Confirmation = "DPoP", &token.Confirmation{JKT: i.JKT} // RFC 9449 §5, §6.1
+	}
+	accessToken, err := e.Keys.SignAccessToken(claims)
+	return oauth.TokenResponse{
+		AccessToken: accessToken, TokenType: kind, ExpiresIn: claims.ExpiresAt - claims.IssuedAt,
+		RefreshToken: i.RefreshToken, Scope: claims.Scope, IssuedTokenType: i.IssuedTokenType,
+		AuthorizationDetails: claims.AuthorizationDetails,
+	}, err
+}
+
+// audience is whom an access token is for: Acme, and with openid ourselves, for
+// /userinfo; or what the client narrowed it to (RFC 8707 §2.2).
+func (e *Endpoints) audience(i grant.Issue) token.Audience {
+	if len(i.Resource) > 0 {
+		return token.Audience(i.Resource)
+	}
+	if i.Scope.Has(oauth.OpenID) {
+		return token.Audience{e.Env.AcmeURL.String(), e.issuer()}
+	}
+	return token.Audience{e.Env.AcmeURL.String()}
+}
+
+// idTokenTTL is short: an ID token says who signed in just now.
+const idTokenTTL = 10 * time.Minute
+
+// issueIDToken says who signed in. accessToken is what goes beside it; empty:
+// nothing does. OIDC Core §2, §3.1.3.6.
+func (e *Endpoints) issueIDToken(i grant.Issue, accessToken string) (string, error) {
+	now := e.Now()
+	claims := token.IDToken{
+		Issuer: e.issuer(), Subject: i.User.Sub, Audience: i.Client.ID,
+		IssuedAt: now.Unix(), ExpiresAt: now.Add(idTokenTTL).Unix(), AuthTime: i.Grant.AuthTime.Unix(),
+		Nonce: i.Grant.Nonce, SessionID: i.Grant.SessionID,
+	}
+	if accessToken != "" {
+		claims.AccessTokenHash = token.AccessTokenHash(accessToken)
+	}
+	return e.Keys.SignIDToken(claims)
+}

@@ -4,7 +4,7 @@ package imports
 
 // infrastructure is what every program is composed with.
 var infrastructure = []string{
-	"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/program", "internal/sqlite",
+	"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/outbound", "internal/program", "internal/sqlite",
 }
 
 // mayImport has a line for every package of ours: the packages of ours that it
@@ -61,6 +61,7 @@ var mayImport = map[string][]string{
 	"internal/imports":     {},
 	"internal/wiretap":     {},
 	"internal/backchannel": {"internal/environment"},
+	"internal/outbound":    {},
 	"internal/httpserver":  {"internal/environment"},
 	"internal/program":     {"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver"},
 	"internal/dev":         {"internal/environment", "seed"},

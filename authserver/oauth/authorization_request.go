@@ -41,7 +41,7 @@ func ParseAuthorizationRequest(p Parameters) AuthorizationRequest {
 	return AuthorizationRequest{
 		ClientID:             p.Get("client_id"),
 		RedirectURI:          p.Get("redirect_uri"),
-		ResponseType:         p.Get("response_type"),
+		ResponseType:         responseType(p.Get("response_type")),
 		ResponseMode:         p.Get("response_mode"),
 		Scope:                ParseScope(p.Get("scope")),
 		State:                p.Get("state"),
@@ -99,20 +99,51 @@ func (r AuthorizationRequest) StateAcceptable() bool {
 	return true
 }
 
+// ReadClaims is the claims parameter, and nothing where it cannot be read or no
+// ID token is asked for: OIDC Core §5.5.
+func (r AuthorizationRequest) ReadClaims() ClaimsRequest {
+	if !r.Scope.Has(OpenID) {
+		return ClaimsRequest{}
+	}
+	claims, _ := ParseClaimsRequest(r.Claims)
+	return claims
+}
+
 // InFragment tells whether the answer belongs into the fragment: where a token
 // was asked for, errors too, so that nothing of it reaches a server's log; and
 // where the client wants it there. OAuth 2.0 Multiple Response Type Encoding
 // Practices §2.1, §3 and §5.
 func (r AuthorizationRequest) InFragment() bool {
-	return r.ResponseMode == "fragment" || r.AsksForToken()
+	return r.ResponseMode != FormPost && (r.ResponseMode == "fragment" || r.AsksForToken())
+}
+
+// FormPost is the response mode that posts the answer. OAuth 2.0 Form Post
+// Response Mode §2.
+const FormPost = "form_post"
+
+// The response types. RFC 6749 §3.1.1, OIDC Core §3.2.2.1.
+const (
+	CodeResponse         = "code"
+	TokenResponseType    = "token"
+	IDTokenResponse      = "id_token"
+	IDTokenTokenResponse = "id_token token"
+)
+
+// responseType sorts the names in it: RFC 6749 §3.1.1, "the order of values does
+// not matter".
+func responseType(sent string) string {
+	names := strings.Fields(sent)
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// Returns tells whether the response type has a name in it: code, token or
+// id_token.
+func (r AuthorizationRequest) Returns(name string) bool {
+	return slices.Contains(strings.Fields(r.ResponseType), name)
 }
 
 // AsksForToken tells whether a token is to pass through the browser.
 func (r AuthorizationRequest) AsksForToken() bool {
-	for _, t := range strings.Fields(r.ResponseType) {
-		if t == "token" || t == "id_token" {
-			return true
-		}
-	}
-	return false
+	return r.Returns("token") || r.Returns("id_token")
 }

@@ -24,27 +24,12 @@ type AuthorizationResponse struct {
 // parameters." So we append and re-encode nothing.
 func (r AuthorizationResponse) Location(redirectURI string, inFragment bool) string {
 	var answer strings.Builder
-	add := func(name, value string) {
-		if value != "" {
-			if answer.Len() > 0 {
-				answer.WriteByte('&')
-			}
-			answer.WriteString(name + "=" + url.QueryEscape(value))
+	for i, p := range r.Parameters() {
+		if i > 0 {
+			answer.WriteByte('&')
 		}
+		answer.WriteString(p.Name + "=" + url.QueryEscape(p.Value))
 	}
-	add("code", r.Code)
-	if r.Token != nil {
-		add("access_token", r.Token.AccessToken)
-		add("token_type", r.Token.TokenType)
-		add("expires_in", strconv.FormatInt(r.Token.ExpiresIn, 10))
-		add("scope", r.Token.Scope)
-	}
-	if r.Error != nil {
-		add("error", r.Error.Code)
-		add("error_description", r.Error.Description)
-	}
-	add("state", r.State)
-	add("iss", r.Issuer)
 	separator := "?"
 	if inFragment {
 		separator = "#"
@@ -52,4 +37,34 @@ func (r AuthorizationResponse) Location(redirectURI string, inFragment bool) str
 		separator = "&"
 	}
 	return redirectURI + separator + answer.String()
+}
+
+// Parameter is a name and a value of an answer.
+type Parameter struct{ Name, Value string }
+
+// Parameters is the answer, in the order in which it is sent.
+func (r AuthorizationResponse) Parameters() []Parameter {
+	var all []Parameter
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, Parameter{name, value})
+		}
+	}
+	add("code", r.Code)
+	if r.Token != nil && r.Token.AccessToken != "" {
+		add("access_token", r.Token.AccessToken)
+		add("token_type", r.Token.TokenType)
+		add("expires_in", strconv.FormatInt(r.Token.ExpiresIn, 10))
+		add("scope", r.Token.Scope)
+	}
+	if r.Token != nil {
+		add("id_token", r.Token.IDToken) // OIDC Core §3.2.2.5
+	}
+	if r.Error != nil {
+		add("error", r.Error.Code)
+		add("error_description", r.Error.Description)
+	}
+	add("state", r.State)
+	add("iss", r.Issuer)
+	return all
 }

@@ -20,26 +20,27 @@ func (e *Error) Error() string { return e.Code + ": " + e.Description }
 
 // The error codes that we answer with.
 const (
-	InvalidRequest          = "invalid_request"           // RFC 6749 §4.1.2.1, §5.2
-	InvalidClient           = "invalid_client"            // RFC 6749 §5.2
-	InvalidGrant            = "invalid_grant"             // RFC 6749 §5.2
-	UnauthorizedClient      = "unauthorized_client"       // RFC 6749 §4.1.2.1, §5.2
-	UnsupportedGrantType    = "unsupported_grant_type"    // RFC 6749 §5.2
-	UnsupportedResponseType = "unsupported_response_type" // RFC 6749 §4.1.2.1
-	InvalidScope            = "invalid_scope"             // RFC 6749 §4.1.2.1, §5.2
-	AccessDenied            = "access_denied"             // RFC 6749 §4.1.2.1
-	ServerError             = "server_error"              // RFC 6749 §4.1.2.1
-	TemporarilyUnavailable  = "temporarily_unavailable"   // RFC 6749 §4.1.2.1
-	LoginRequired           = "login_required"            // OIDC Core §3.1.2.6
-	ConsentRequired         = "consent_required"          // OIDC Core §3.1.2.6
-	RequestNotSupported     = "request_not_supported"     // OIDC Core §3.1.2.6
-	RequestURINotSupported  = "request_uri_not_supported" // OIDC Core §3.1.2.6
-	AuthorizationPending    = "authorization_pending"     // RFC 8628 §3.5
-	SlowDown                = "slow_down"                 // RFC 8628 §3.5
-	ExpiredToken            = "expired_token"             // RFC 8628 §3.5
-	InvalidTarget           = "invalid_target"            // RFC 8693 §2.2.2
-	InvalidToken            = "invalid_token"             // RFC 6750 §3.1
-	InsufficientScope       = "insufficient_scope"        // RFC 6750 §3.1
+	InvalidRequest                  = "invalid_request"                   // RFC 6749 §4.1.2.1, §5.2
+	InvalidClient                   = "invalid_client"                    // RFC 6749 §5.2
+	InvalidGrant                    = "invalid_grant"                     // RFC 6749 §5.2
+	UnauthorizedClient              = "unauthorized_client"               // RFC 6749 §4.1.2.1, §5.2
+	UnsupportedGrantType            = "unsupported_grant_type"            // RFC 6749 §5.2
+	UnsupportedResponseType         = "unsupported_response_type"         // RFC 6749 §4.1.2.1
+	InvalidScope                    = "invalid_scope"                     // RFC 6749 §4.1.2.1, §5.2
+	AccessDenied                    = "access_denied"                     // RFC 6749 §4.1.2.1
+	ServerError                     = "server_error"                      // RFC 6749 §4.1.2.1
+	TemporarilyUnavailable          = "temporarily_unavailable"           // RFC 6749 §4.1.2.1
+	LoginRequired                   = "login_required"                    // OIDC Core §3.1.2.6
+	ConsentRequired                 = "consent_required"                  // OIDC Core §3.1.2.6
+	UnmetAuthenticationRequirements = "unmet_authentication_requirements" // OpenID Connect Core Error Code unmet_authentication_requirements
+	RequestNotSupported             = "request_not_supported"             // OIDC Core §3.1.2.6
+	RequestURINotSupported          = "request_uri_not_supported"         // OIDC Core §3.1.2.6
+	AuthorizationPending            = "authorization_pending"             // RFC 8628 §3.5
+	SlowDown                        = "slow_down"                         // RFC 8628 §3.5
+	ExpiredToken                    = "expired_token"                     // RFC 8628 §3.5
+	InvalidTarget                   = "invalid_target"                    // RFC 8693 §2.2.2
+	InvalidToken                    = "invalid_token"                     // RFC 6750 §3.1
+	InsufficientScope               = "insufficient_scope"                // RFC 6750 §3.1
 )
 
 // Refuse makes a refusal. What comes from strangers goes in by %q: quotes,

@@ -132,7 +132,7 @@ func (r *revocations) changeConsent(ctx context.Context, tx *sqlite.Tx, was oaut
 		}
 	}
 	for _, withdrawn := range was.Scope.Without(scope) {
-		const holding = "SELECT id FROM grants WHERE consent_id = ?1 AND revoked_at IS NULL AND instr(' ' || scope || ' ', ' ' || ?2 || ' ') > 0"
+		const holding = "SELECT id FROM grants WHERE consent_id = ?1 AND revoked_at IS NULL AND (instr(' ' || scope || ' ', ' ' || ?2 || ' ') > 0 OR claims <> '')"
 		ids, err := column(tx.Query(ctx, holding, was.ID, withdrawn))
 		if err != nil {
 			return err

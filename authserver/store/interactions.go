@@ -15,6 +15,7 @@ type Interaction struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Answered  bool
+	Chosen    string // sub of the account that the person chose to go on with (prompt=select_account); empty: none
 	Device    []byte // the device that it is about, as DeviceByKey wants it; nil: a redirect is waited for
 }
 
@@ -34,10 +35,18 @@ func (s *Store) StartInteraction(ctx context.Context, id string, i Interaction) 
 func (s *Store) InteractionByID(ctx context.Context, id string) (Interaction, error) {
 	var i Interaction
 	var created, expires, answered sql.NullInt64
-	err := s.db.QueryRow(ctx, "SELECT request, created_at, expires_at, answered_at, device FROM interactions WHERE hash = ?", hash(id)).
-		Scan(&i.Request, &created, &expires, &answered, &i.Device)
+	err := s.db.QueryRow(ctx, "SELECT request, created_at, expires_at, answered_at, device, chosen FROM interactions WHERE hash = ?", hash(id)).
+		Scan(&i.Request, &created, &expires, &answered, &i.Device, &i.Chosen)
 	i.CreatedAt, i.ExpiresAt, i.Answered = at(created), at(expires), answered.Valid
 	return i, notFound(err)
+}
+
+// ChooseAccount notes that the person goes on with the account that is signed in.
+func (s *Store) ChooseAccount(ctx context.Context, id, sub string) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE interactions SET chosen = ? WHERE hash = ?", sub, hash(id))
+		return err
+	})
 }
 
 // AnswerInteraction marks a request as answered; the second answer gets

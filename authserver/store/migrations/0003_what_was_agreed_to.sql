@@ -5,3 +5,6 @@ ALTER TABLE grants ADD COLUMN claims TEXT NOT NULL DEFAULT '';                --
 ALTER TABLE grants ADD COLUMN resource TEXT NOT NULL DEFAULT '';              -- RFC 8707 §2: URIs separated by spaces; empty: all
 ALTER TABLE grants ADD COLUMN authorization_details TEXT NOT NULL DEFAULT ''; -- RFC 9396 §7: JSON; empty: none
 ALTER TABLE grants ADD COLUMN dpop_jkt TEXT NOT NULL DEFAULT '';              -- RFC 9449 §10: thumbprint; empty: not bound
+
+-- sub of the account that the person chose to go on with; empty: nobody asked.
+ALTER TABLE interactions ADD COLUMN chosen TEXT NOT NULL DEFAULT '';

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -28,30 +29,35 @@ type API struct {
 	links links
 }
 
-// Route is a request that the API answers, and the scope that opens it.
+// Route is a request that the API answers, and what opens it.
 type Route struct {
 	Method string
-	Path   string // as Echo spells it
-	Scope  string // RFC 6749 §3.3; there is no route without
+	Path   string        // as Echo spells it
+	Scope  string        // RFC 6749 §3.3; there is no route without
+	MaxAge time.Duration // how old the person's login may be, RFC 9470; 0: any age
 	Handle func(echo.Context, *bearer.Token) error
 }
+
+// recentLogin is what a write wants: a token that was stolen, or is a year old,
+// may still read, and writes nothing in the person's name.
+const recentLogin = 5 * time.Minute
 
 // Routes is the whole API. The router, the enforcement of scopes, the metadata
 // and the test of the OpenAPI document are made from it.
 func (a *API) Routes() []Route {
 	return []Route{
-		{http.MethodGet, "/api/v1/packages", "packages:read", a.listPackages},
-		{http.MethodGet, "/api/v1/packages/:id", "packages:read", a.getPackage},
-		{http.MethodGet, "/api/v1/packages/:id/reviews", "reviews:read", a.listReviews},
-		{http.MethodPost, "/api/v1/packages/:id/reviews", "reviews:write", a.writeReview},
-		{http.MethodGet, "/api/v1/packages/:id/reviews/:review", "reviews:read", a.getReview},
-		{http.MethodGet, "/api/v1/me", "profile", a.getProfile},
-		{http.MethodGet, "/api/v1/me/preferences", "preferences:read", a.getPreferences},
-		{http.MethodPut, "/api/v1/me/preferences", "preferences:write", a.putPreferences},
-		{http.MethodGet, "/api/v1/me/posts", "blog:read", a.listPosts},
-		{http.MethodPost, "/api/v1/me/posts", "blog:write", a.createPost},
-		{http.MethodGet, "/api/v1/me/posts/:id", "blog:read", a.getPost},
-		{http.MethodGet, "/api/v1/me/posts/:id/pictures/:name", "blog:read", a.getPicture},
+		{http.MethodGet, "/api/v1/packages", "packages:read", 0, a.listPackages},
+		{http.MethodGet, "/api/v1/packages/:id", "packages:read", 0, a.getPackage},
+		{http.MethodGet, "/api/v1/packages/:id/reviews", "reviews:read", 0, a.listReviews},
+		{http.MethodPost, "/api/v1/packages/:id/reviews", "reviews:write", recentLogin, a.writeReview},
+		{http.MethodGet, "/api/v1/packages/:id/reviews/:review", "reviews:read", 0, a.getReview},
+		{http.MethodGet, "/api/v1/me", "profile", 0, a.getProfile},
+		{http.MethodGet, "/api/v1/me/preferences", "preferences:read", 0, a.getPreferences},
+		{http.MethodPut, "/api/v1/me/preferences", "preferences:write", recentLogin, a.putPreferences},
+		{http.MethodGet, "/api/v1/me/posts", "blog:read", 0, a.listPosts},
+		{http.MethodPost, "/api/v1/me/posts", "blog:write", recentLogin, a.createPost},
+		{http.MethodGet, "/api/v1/me/posts/:id", "blog:read", 0, a.getPost},
+		{http.MethodGet, "/api/v1/me/posts/:id/pictures/:name", "blog:read", 0, a.getPicture},
 	}
 }
 
@@ -80,11 +86,11 @@ func (a *API) Mount(e *echo.Echo) {
 	}
 }
 
-// authorized lets a request through to its handler when its token has the
-// route's scope. Nothing is read or looked up before.
+// authorized lets a request through to its handler when its token has what the
+// route wants. Nothing is read or looked up before.
 func (a *API) authorized(r Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		token, err := a.Verifier.Verify(c.Request().Context(), c.Request().Header, r.Scope)
+		token, err := a.Verifier.Verify(c.Request().Context(), c.Request().Header, bearer.Need{Scope: r.Scope, MaxAge: r.MaxAge})
 		tellScopes(c.Response().Header(), r, token, err)
 		if err != nil {
 			return err
@@ -95,7 +101,7 @@ func (a *API) authorized(r Route) echo.HandlerFunc {
 
 // tellScopes says on every answer what the token has and what the request
 // accepts, as GitHub's API does: who debugs a 403 sees both at once. A token
-// that was refused for anything but its scope tells nothing.
+// that is not good tells nothing.
 func tellScopes(h http.Header, r Route, token *bearer.Token, err error) {
 	held := ""
 	var refusal *bearer.Refusal

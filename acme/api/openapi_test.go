@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -63,6 +64,13 @@ func TestTheDocumentHasEveryRouteWithItsScopeAndNoOther(t *testing.T) {
 	if doc.Servers[0].URL != bearertest.Resource || doc.Components.SecuritySchemes["acme"].Value.Flows.AuthorizationCode.TokenURL != a.Authserver.URL+"/token" {
 		t.Error("the document has other addresses than ours")
 	}
+	for _, r := range (&api.API{}).Routes() {
+		path := strings.NewReplacer(":id", "{id}", ":review", "{review}", ":name", "{name}").Replace(r.Path)
+		told := doc.Paths.Find(path).GetOperation(r.Method).Responses.Value("401").Ref == "#/components/responses/LogInAgain"
+		if told != (r.MaxAge > 0) || (r.MaxAge > 0) == (r.Method == http.MethodGet) {
+			t.Errorf("%s %s wants a login not older than %s; the document says so: %v", r.Method, r.Path, r.MaxAge, told)
+		}
+	}
 	for _, scope := range (&api.API{}).Routes() {
 		if doc.Components.SecuritySchemes["acme"].Value.Flows.AuthorizationCode.Scopes[scope.Scope] == "" {
 			t.Errorf("%s is not described", scope.Scope)
@@ -86,6 +94,9 @@ func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
 	const scopes = "packages:read reviews:read reviews:write profile email preferences:read preferences:write blog:read blog:write"
 	token := a.Token(acmetest.Alice, scopes)
 	narrow := a.Token(acmetest.Alice, "openid")
+	old := a.Authserver.Claims(acmetest.Alice, scopes)
+	old["auth_time"] = a.Authserver.Clock.Now().Unix() - 301
+	writer := map[string]int{"PUT": 401, "POST": 401} // what an old login may not do
 
 	created := a.Do(acmetest.Request{Method: "POST", Path: "/api/v1/packages/pk-cadiz/reviews", Token: token, Body: `{"rating":4,"text":"Sand."}`})
 	review := acmetest.JSON[struct{ ID string }](t, created).ID
@@ -124,7 +135,7 @@ func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
 		for _, ask := range []struct {
 			token  string
 			status int
-		}{{token, c.status}, {"", 401}, {token + "x", 401}, {narrow, 403}} {
+		}{{token, c.status}, {"", 401}, {token + "x", 401}, {narrow, 403}, {a.Authserver.Token(old), cmp.Or(writer[c.method], c.status)}} {
 			request := acmetest.Request{Method: c.method, Path: c.path, Token: ask.token}
 			if c.body != "" {
 				request.Body = c.body

@@ -23,7 +23,8 @@ type problem struct {
 	Title  string  `json:"title"`
 	Status int     `json:"status"`
 	Detail string  `json:"detail,omitempty"`
-	Error  string  `json:"error,omitempty"` // RFC 6750 §3.1, as in WWW-Authenticate
+	Error  string  `json:"error,omitempty"`   // RFC 6750 §3.1, RFC 9470 §3, as in WWW-Authenticate
+	MaxAge int     `json:"max_age,omitempty"` // RFC 9470 §3, likewise
 	Errors []fault `json:"errors,omitempty"`
 
 	header map[string]string
@@ -74,7 +75,7 @@ func (a *API) problem(ctx context.Context, err error) problem {
 	switch {
 	case errors.As(err, &refusal):
 		p := newProblem(refusal.Status(), refusal.Description+".")
-		p.Error = refusal.Code
+		p.Error, p.MaxAge = refusal.Code, int(refusal.MaxAge/time.Second)
 		p.header = map[string]string{"WWW-Authenticate": refusal.Challenge(a.links.metadata())}
 		return p
 	case errors.As(err, &unavailable):

@@ -80,7 +80,11 @@ func eventually(t *testing.T, what string, done func() bool) {
 }
 
 func present(v *bearer.Verifier, token, scope string) error {
-	_, err := v.Verify(context.Background(), http.Header{"Authorization": {"Bearer " + token}}, scope)
+	return presentFor(v, token, bearer.Need{Scope: scope})
+}
+
+func presentFor(v *bearer.Verifier, token string, need bearer.Need) error {
+	_, err := v.Verify(context.Background(), http.Header{"Authorization": {"Bearer " + token}}, need)
 	return err
 }
 
@@ -106,6 +110,7 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 	type attack struct {
 		code  string
 		scope string
+		age   time.Duration // how old a login may be
 		token func(*bearertest.Authserver) string
 	}
 	good := func(a *bearertest.Authserver) jwt.MapClaims { return a.Claims(alice, public+" "+private) }
@@ -120,24 +125,25 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 		return func(a *bearertest.Authserver) string { return bearertest.Sign(a.Keys[1], h, good(a)) }
 	}
 	attacks := map[string]attack{
-		"typ is at+jwt":                          {bearer.InvalidToken, public, header(map[string]any{"typ": "JWT"})},
-		"no critical header that we do not know": {bearer.InvalidToken, public, header(map[string]any{"crit": []string{"exp"}, "exp": 1})},
-		"alg is the key's algorithm":             {bearer.InvalidToken, public, header(map[string]any{"alg": "PS256"})},
-		"signature is the issuer's": {bearer.InvalidToken, public, func(a *bearertest.Authserver) string {
+		"typ is at+jwt":                          {bearer.InvalidToken, public, 0, header(map[string]any{"typ": "JWT"})},
+		"no critical header that we do not know": {bearer.InvalidToken, public, 0, header(map[string]any{"crit": []string{"exp"}, "exp": 1})},
+		"alg is the key's algorithm":             {bearer.InvalidToken, public, 0, header(map[string]any{"alg": "PS256"})},
+		"signature is the issuer's": {bearer.InvalidToken, public, 0, func(a *bearertest.Authserver) string {
 			parts := strings.Split(a.Token(good(a)), ".")
 			forged := strings.Split(a.Token(a.Claims("u_bob", public)), ".")
 			return parts[0] + "." + forged[1] + "." + parts[2]
 		}},
-		"iss is our authorization server": {bearer.InvalidToken, public, with("iss", func(a *bearertest.Authserver) any { return a.URL + "/" })},
-		"aud names this resource":         {bearer.InvalidToken, public, with("aud", func(*bearertest.Authserver) any { return "https://other.test" })},
-		"token has not expired":           {bearer.InvalidToken, public, with("exp", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() })},
-		"token is not from the future":    {bearer.InvalidToken, public, with("nbf", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() + 11 })},
-		"required claims are there":       {bearer.InvalidToken, public, with("jti", func(*bearertest.Authserver) any { return nil })},
-		"token was not revoked":           {bearer.InvalidToken, public, with("jti", func(*bearertest.Authserver) any { return "revoked" })},
-		"token has the scope": {bearer.InsufficientScope, private, func(a *bearertest.Authserver) string {
+		"iss is our authorization server": {bearer.InvalidToken, public, 0, with("iss", func(a *bearertest.Authserver) any { return a.URL + "/" })},
+		"aud names this resource":         {bearer.InvalidToken, public, 0, with("aud", func(*bearertest.Authserver) any { return "https://other.test" })},
+		"token has not expired":           {bearer.InvalidToken, public, 0, with("exp", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() })},
+		"token is not from the future":    {bearer.InvalidToken, public, 0, with("nbf", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() + 11 })},
+		"required claims are there":       {bearer.InvalidToken, public, 0, with("jti", func(*bearertest.Authserver) any { return nil })},
+		"token was not revoked":           {bearer.InvalidToken, public, 0, with("jti", func(*bearertest.Authserver) any { return "revoked" })},
+		"token has the scope": {bearer.InsufficientScope, private, 0, func(a *bearertest.Authserver) string {
 			return a.Token(a.Claims(alice, public))
 		}},
-		"a person stands behind a private scope": {bearer.InsufficientScope, private, with("sub", func(*bearertest.Authserver) any { return "dreams-web" })},
+		"a write wants a recent login":           {bearer.InsufficientUserAuthentication, private, 5 * time.Minute, with("auth_time", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() - 301 })},
+		"a person stands behind a private scope": {bearer.InsufficientScope, private, 0, with("sub", func(*bearertest.Authserver) any { return "dreams-web" })},
 	}
 	elsewhere := map[string]string{
 		"kid names a key of the issuer":           "doubled: the next two refuse where there is no key. It stands for its own words",
@@ -157,11 +163,12 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 			strict := resourceServer(t, a, &memory{}, check.Runner{})
 			lax := resourceServer(t, a, &memory{}, check.Runner{Omit: rule.Name})
 			token := attack.token(a)
-			refused(t, present(strict, token, attack.scope), attack.code)
-			if err := present(lax, token, attack.scope); err != nil {
+			need := bearer.Need{Scope: attack.scope, MaxAge: attack.age}
+			refused(t, presentFor(strict, token, need), attack.code)
+			if err := presentFor(lax, token, need); err != nil {
 				t.Errorf("left out, something else refuses: %v", err)
 			}
-			if err := present(strict, a.Token(good(a)), attack.scope); err != nil {
+			if err := presentFor(strict, a.Token(good(a)), need); err != nil {
 				t.Errorf("a good token afterwards: %v", err)
 			}
 		})
@@ -286,6 +293,32 @@ func TestATokenEndsOnTheSecond(t *testing.T) {
 	}
 }
 
+// RFC 9470 §3: "the allowable elapsed time in seconds since the last active
+// authentication event".
+func TestAWriteWantsALoginNotOlderThanFiveMinutes(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	write := bearer.Need{Scope: private, MaxAge: 5 * time.Minute}
+	claims := a.Claims(alice, private)
+	token := a.Token(claims)
+	a.Clock.Advance(5 * time.Minute)
+	if err := presentFor(v, token, write); err != nil {
+		t.Errorf("after five minutes: %v", err)
+	}
+	a.Clock.Advance(time.Second)
+	r := refused(t, presentFor(v, token, write), bearer.InsufficientUserAuthentication)
+	if want := `max_age="300"`; r.Status() != http.StatusUnauthorized || !strings.Contains(r.Challenge("x"), want) {
+		t.Errorf("%d %s, want %s", r.Status(), r.Challenge("x"), want)
+	}
+	if err := present(v, token, private); err != nil {
+		t.Errorf("it no longer reads: %v", err)
+	}
+	claims["auth_time"] = nil
+	refused(t, presentFor(v, a.Token(claims), write), bearer.InsufficientUserAuthentication)
+	claims["auth_time"] = "just now"
+	refused(t, presentFor(v, a.Token(claims), write), bearer.InvalidToken)
+}
+
 // A signature that was verified is remembered; nothing else is.
 func TestARememberedTokenIsStillJudged(t *testing.T) {
 	fresh := func(t *testing.T) (*bearertest.Authserver, *bearer.Verifier, string) {
@@ -349,7 +382,7 @@ func TestWhereATokenStands(t *testing.T) {
 		{"two tokens", []string{"Bearer " + token + ", Bearer " + token}, 401, bearer.InvalidToken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := v.Verify(t.Context(), http.Header{"Authorization": c.header}, public)
+			_, err := v.Verify(t.Context(), http.Header{"Authorization": c.header}, bearer.Need{Scope: public})
 			if c.status == 0 {
 				if err != nil {
 					t.Error(err)

@@ -20,7 +20,7 @@ type presentation struct {
 
 	issuer   string // the authorization server we trust
 	resource string // who we are
-	scope    string // what the request needs
+	need     Need   // what the request wants of a token
 	now      time.Time
 
 	revoked   bool // the revocation feed named the token or its grant
@@ -46,6 +46,7 @@ var checks = []check.Check[*presentation]{
 	check.New("token was not revoked", "RFC 7009 §2.1", checkRevocation),
 	check.New("token has the scope", "RFC 6750 §3.1", checkScope),
 	check.New("a person stands behind a private scope", "RFC 9068 §5", checkUser),
+	check.New("a write wants a recent login", "RFC 9470 §3", checkLogin),
 	check.New("revocations are known, for private data", "our policy, RFC 7009 §3", checkFeed),
 }
 
@@ -159,7 +160,7 @@ func checkRevocation(p *presentation) error {
 }
 
 func checkScope(p *presentation) error {
-	if !p.token.Claims.HasScope(p.scope) {
+	if !p.token.Claims.HasScope(p.need.Scope) {
 		return insufficientScope("The token does not have the scope that this needs", p)
 	}
 	return nil
@@ -169,8 +170,27 @@ func checkScope(p *presentation) error {
 // The authorization server gives no private scope to a client on its own
 // account; should it ever, nobody's data would hang on it.
 func checkUser(p *presentation) error {
-	if Private(p.scope) && !p.token.Claims.HasUser() {
+	if Private(p.need.Scope) && !p.token.Claims.HasUser() {
 		return insufficientScope("The token was not granted by a person", p)
+	}
+	return nil
+}
+
+// "The allowable elapsed time in seconds since the last active authentication
+// event associated with the access token": a token that was refreshed for a
+// year still says when the person last typed her password. One that doesn't say
+// it comes from no login that we could judge.
+func checkLogin(p *presentation) error {
+	if p.need.MaxAge == 0 {
+		return nil
+	}
+	login := p.token.Claims.AuthTime
+	if login == nil || p.now.Sub(login.Time) > p.need.MaxAge {
+		return &Refusal{
+			Code:        InsufficientUserAuthentication,
+			Description: "The token comes from no login that is recent enough: the person has to log in again",
+			MaxAge:      p.need.MaxAge, Held: p.token.Claims.Scope,
+		}
 	}
 	return nil
 }
@@ -178,7 +198,7 @@ func checkUser(p *presentation) error {
 // Without news from the authorization server a revoked token looks like any
 // other. Private data then stays closed; what everybody may read stays open.
 func checkFeed(p *presentation) error {
-	if Private(p.scope) && !p.feedFresh {
+	if Private(p.need.Scope) && !p.feedFresh {
 		return &Unavailable{
 			Reason: "The authorization server has not told us within the last 30 seconds which tokens are revoked. " +
 				"Until it does, private data is refused; public data is served.",
@@ -189,7 +209,7 @@ func checkFeed(p *presentation) error {
 }
 
 func insufficientScope(description string, p *presentation) error {
-	return &Refusal{Code: InsufficientScope, Description: description, Scope: p.scope, Held: p.token.Claims.Scope}
+	return &Refusal{Code: InsufficientScope, Description: description, Scope: p.need.Scope, Held: p.token.Claims.Scope}
 }
 
 // Private tells whether a scope opens data of a person. What is not known to be

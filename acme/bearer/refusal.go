@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// Error codes of RFC 6750 §3.1.
+// Error codes of RFC 6750 §3.1 and RFC 9470 §3.
 const (
-	InvalidRequest    = "invalid_request"
-	InvalidToken      = "invalid_token"
-	InsufficientScope = "insufficient_scope"
+	InvalidRequest                 = "invalid_request"
+	InvalidToken                   = "invalid_token"
+	InsufficientScope              = "insufficient_scope"
+	InsufficientUserAuthentication = "insufficient_user_authentication"
 )
 
 // Refusal is why a request may not do what it wants, in words for the client.
@@ -20,7 +21,9 @@ type Refusal struct {
 	Code        string // empty: there was no token
 	Description string
 	Scope       string // with InsufficientScope: what was needed
-	Held        string // with InsufficientScope: what the token, good but for that, has
+	Held        string // what a token has that is good but for what the request needs
+
+	MaxAge time.Duration // with InsufficientUserAuthentication: how old a login may be
 }
 
 func (r *Refusal) Error() string { return strings.TrimSpace(r.Code + " " + r.Description) }
@@ -34,7 +37,7 @@ func invalidToken(description string) error {
 	return &Refusal{Code: InvalidToken, Description: description}
 }
 
-// Status is the HTTP status of RFC 6750 §3.1.
+// Status is the HTTP status of RFC 6750 §3.1; RFC 9470 §3 answers 401.
 func (r *Refusal) Status() int {
 	switch r.Code {
 	case InvalidRequest:
@@ -57,6 +60,9 @@ func (r *Refusal) Challenge(resourceMetadata string) string {
 	}
 	if r.Scope != "" {
 		fmt.Fprintf(&b, `, scope="%s"`, r.Scope)
+	}
+	if r.MaxAge != 0 {
+		fmt.Fprintf(&b, `, max_age="%d"`, r.MaxAge/time.Second)
 	}
 	fmt.Fprintf(&b, `, resource_metadata="%s"`, resourceMetadata)
 	return b.String()

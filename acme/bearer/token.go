@@ -39,6 +39,7 @@ type Claims struct {
 	ID        string           `json:"jti"`
 	ClientID  string           `json:"client_id"`
 	Scope     string           `json:"scope"`
+	AuthTime  *jwt.NumericDate `json:"auth_time"` // when the person logged in; RFC 9068 §2.2.1
 
 	// GrantID is private to us: which authorization the token came from, so
 	// that one revocation reaches all its tokens.

@@ -22,9 +22,15 @@ type Verifier struct {
 	verified signatures
 }
 
-// Verify judges the access token of a request that needs a scope. Its error is
-// a *Refusal, an *Unavailable, or ctx's.
-func (v *Verifier) Verify(ctx context.Context, header http.Header, scope string) (*Token, error) {
+// Need is what a request wants of its token.
+type Need struct {
+	Scope  string        // RFC 6749 §3.3
+	MaxAge time.Duration // how old the person's login may be, RFC 9470 §3; 0: any age
+}
+
+// Verify judges the access token of a request. Its error is a *Refusal, an
+// *Unavailable, or ctx's.
+func (v *Verifier) Verify(ctx context.Context, header http.Header, need Need) (*Token, error) {
 	compact, err := fromHeader(header)
 	if err != nil {
 		return nil, err
@@ -40,11 +46,11 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, scope string)
 	if err != nil {
 		return nil, err
 	}
-	fresh := v.Feed.Fresh() || (Private(scope) && v.Feed.CatchUp(ctx))
+	fresh := v.Feed.Fresh() || (Private(need.Scope) && v.Feed.CatchUp(ctx))
 	now := v.Now()
 	err = check.Run(ctx, v.Checks, checks, &presentation{
 		token: token, key: current, remembered: remembered && key == current,
-		issuer: v.Issuer, resource: v.Resource, scope: scope, now: now,
+		issuer: v.Issuer, resource: v.Resource, need: need, now: now,
 		revoked: v.Feed.Revoked(token.Claims.GrantID, token.Claims.ID), feedFresh: fresh,
 	})
 	if err != nil {

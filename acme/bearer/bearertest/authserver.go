@@ -153,7 +153,7 @@ func (a *Authserver) Claims(sub, scope string) jwt.MapClaims {
 	now := a.Clock.Now().Unix()
 	return jwt.MapClaims{
 		"iss": a.URL, "sub": sub, "aud": Resource, "client_id": "dreams-web", "scope": scope,
-		"iat": now, "exp": now + 3600, "jti": rand.Text(), "grant_id": "g_1",
+		"iat": now, "exp": now + 3600, "jti": rand.Text(), "grant_id": "g_1", "auth_time": now,
 	}
 }
 

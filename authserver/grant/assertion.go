@@ -25,6 +25,10 @@ type Assertion struct {
 	NotBefore *float64       `json:"nbf"`
 	IssuedAt  *float64       `json:"iat"`
 	JWTID     string         `json:"jti"`
+
+	// What its header says of the signature: alg and kid.
+	Algorithm string `json:"-"`
+	KeyID     string `json:"-"`
 }
 
 // ErrNoAssertion is what is not a JWT at all.
@@ -34,16 +38,26 @@ var ErrNoAssertion = errors.New("grant: not a JWT")
 // key. Nothing in it is to be believed yet.
 func PeekAssertion(compact string) (Assertion, error) {
 	var claims assertionClaims
-	if _, _, err := jwt.NewParser().ParseUnverified(compact, &claims); err != nil {
+	read, _, err := jwt.NewParser().ParseUnverified(compact, &claims)
+	if err != nil {
 		return Assertion{}, ErrNoAssertion
 	}
-	return Assertion(claims), nil
+	assertion := Assertion(claims)
+	assertion.Algorithm, _ = read.Header["alg"].(string)
+	assertion.KeyID, _ = read.Header["kid"].(string)
+	return assertion, nil
 }
 
-// SignedBy verifies an assertion's signature with the keys of a client. Each
-// key has its algorithm; what the assertion says about it chooses nothing.
-func SignedBy(client *oauth.Client, compact string) bool {
-	for _, key := range client.Keys {
+// ClientKeys finds the keys that a client registered, by value or behind its
+// jwks_uri. kid is the one that a signature names; empty: it names none.
+type ClientKeys interface {
+	ClientKeys(ctx context.Context, client *oauth.Client, kid string) ([]oauth.PublicKey, error)
+}
+
+// SignedBy verifies a JWT's signature with the keys of a client. Each key has
+// its algorithm; what the JWT says about it chooses nothing.
+func SignedBy(keys []oauth.PublicKey, compact string) bool {
+	for _, key := range keys {
 		parser := jwt.NewParser(jwt.WithValidMethods([]string{key.Algorithm}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
 		var claims assertionClaims
 		_, err := parser.ParseWithClaims(compact, &claims, func(t *jwt.Token) (any, error) {
@@ -98,6 +112,7 @@ type asserted struct {
 	Assertion
 	Client  *oauth.Client // whose keys it must be signed with
 	Signed  bool
+	NoKeys  error         // why there are no keys to verify it with
 	Issuer  string        // ours
 	Longest time.Duration // how far ahead exp may lie
 	Now     time.Time
@@ -114,6 +129,9 @@ func (a asserted) no(format string, args ...any) error {
 // RFC 7523 §3: "The authorization server MUST reject JWTs with an invalid
 // signature or MAC."
 func assertionSigned(a asserted) error {
+	if a.NoKeys != nil {
+		return a.no("the client's jwks_uri gives no keys: it must answer 200 with a JWK set, by HTTPS and without a redirect")
+	}
 	if !a.Signed {
 		return a.no("the assertion is not signed with a key that the client registered")
 	}

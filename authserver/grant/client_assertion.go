@@ -14,6 +14,7 @@ import (
 type ClientAssertion struct {
 	Environment
 	Issuer string // ours
+	Keys   ClientKeys
 	Spent  SpendAssertion
 }
 
@@ -26,6 +27,7 @@ const longestClientAssertion = 10 * time.Minute
 
 var clientAssertionChecks = []check.Check[asserted]{
 	check.New("client assertion is signed by the client", "RFC 7523 §3", assertionSigned),
+	check.New("client assertion is signed with the algorithm that was registered", "OIDC Registration §2", assertionSignedAsRegistered),
 	check.New("client assertion is from and about the client", "RFC 7523 §3", assertionAboutItself),
 	check.New("client assertion is for this server alone", "RFC 7523 §3", assertionForUs),
 	check.New("client assertion expires, and has not yet", "RFC 7523 §3", assertionExpires),
@@ -40,8 +42,9 @@ func (a ClientAssertion) Authenticate(ctx context.Context, client *oauth.Client,
 	if err != nil {
 		return oauth.Refuse(oauth.InvalidClient, "client_assertion is not a JWT")
 	}
+	keys, noKeys := a.Keys.ClientKeys(ctx, client, assertion.KeyID)
 	err = check.Run(ctx, a.Checks, clientAssertionChecks, asserted{
-		Assertion: assertion, Client: client, Signed: SignedBy(client, compact),
+		Assertion: assertion, Client: client, Signed: SignedBy(keys, compact), NoKeys: noKeys,
 		Issuer: a.Issuer, Longest: longestClientAssertion, Now: a.Now(), refuse: oauth.InvalidClient,
 	})
 	if err != nil {
@@ -52,6 +55,16 @@ func (a ClientAssertion) Authenticate(ctx context.Context, client *oauth.Client,
 		return oauth.Refuse(oauth.InvalidClient, "client_assertion has been used before")
 	}
 	return err
+}
+
+// OIDC Registration §2, token_endpoint_auth_signing_alg: "All Token Requests
+// using these authentication methods from this Client MUST be rejected, if the
+// JWT is not signed with this algorithm."
+func assertionSignedAsRegistered(a asserted) error {
+	if want := a.Client.TokenEndpointAuthSigningAlg; want != "" && a.Algorithm != want {
+		return a.no("client_assertion must be signed with %s", want)
+	}
+	return nil
 }
 
 // RFC 7523 §3: iss and sub of a client authentication are both the client_id.

@@ -33,6 +33,10 @@ func (ending) PersonWithConsent(context.Context, string, string) (oauth.User, *o
 
 func (ending) SpendAssertion(context.Context, string, time.Time) error { return nil }
 
+func (ending) ClientKeys(_ context.Context, client *oauth.Client, _ string) ([]oauth.PublicKey, error) {
+	return client.Keys, nil
+}
+
 // Whoever asks at the moment at which it ends is refused; nothing is broken.
 func TestWhatEndsAtThisMomentIsARefusal(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -52,7 +56,7 @@ func TestWhatEndsAtThisMomentIsARefusal(t *testing.T) {
 	dice := Environment{Now: time.Now, Checks: check.Runner{}}
 	for name, grant := range map[string]Type{
 		"password":   Password{Environment: dice, People: ending{}, Grants: ending{}},
-		"JWT bearer": JWTBearer{Environment: dice, Issuer: "https://as.test", Clients: func(string) *oauth.Client { return client }, People: ending{}, Spent: ending{}, Grants: ending{}},
+		"JWT bearer": JWTBearer{Environment: dice, Issuer: "https://as.test", Clients: func(string) *oauth.Client { return client }, Keys: ending{}, People: ending{}, Spent: ending{}, Grants: ending{}},
 	} {
 		_, err := grant.Authorize(t.Context(), client, oauth.TokenRequest{
 			Username: "alice", Password: "x", Assertion: assertion, Scope: oauth.Scope{"profile"},

@@ -27,6 +27,7 @@ type JWTBearer struct {
 	Environment
 	Issuer  string // ours
 	Clients func(id string) *oauth.Client
+	Keys    ClientKeys
 	People  ConsentedPeople
 	Spent   SpendAssertion
 	Grants  StoreGrant
@@ -96,8 +97,9 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 		return Issue{}, oauth.Refuse(oauth.InvalidGrant, "the assertion is not a JWT")
 	}
 	now := g.Now()
+	keys, noKeys := g.Keys.ClientKeys(ctx, client, assertion.KeyID)
 	err = check.Run(ctx, g.Checks, bearerAssertionChecks, asserted{
-		Assertion: assertion, Client: client, Signed: SignedBy(client, req.Assertion),
+		Assertion: assertion, Client: client, Signed: SignedBy(keys, req.Assertion), NoKeys: noKeys,
 		Issuer: g.Issuer, Longest: longestBearer, Now: now, refuse: oauth.InvalidGrant,
 	})
 	if err != nil {

@@ -83,7 +83,7 @@ type Client struct {
 // PublicKey is a key of a client, parsed when the client was loaded.
 type PublicKey struct {
 	ID        string // kid; may be empty
-	Algorithm string // ES256 or RS256: what the key is for, never what a token says
+	Algorithm string // ES256, RS256, PS256 or EdDSA: what the key is for, never what a token says
 	Key       crypto.PublicKey
 }
 

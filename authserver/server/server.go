@@ -15,6 +15,7 @@ import (
 
 	"example.com/acme-dreams/authserver/endpoint"
 	"example.com/acme-dreams/authserver/grant"
+	"example.com/acme-dreams/authserver/jwks"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/password"
 	"example.com/acme-dreams/authserver/store"
@@ -22,6 +23,7 @@ import (
 	"example.com/acme-dreams/internal/check"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/httpserver"
+	"example.com/acme-dreams/internal/outbound"
 	"example.com/acme-dreams/internal/program"
 	"example.com/acme-dreams/seed"
 )
@@ -74,13 +76,14 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	if err != nil {
 		return err
 	}
+	clientKeys := jwks.NewKeys(outbound.Client(bool(c.Env.AllowPrivateURIs)), c.Now, c.Log)
 	dice := grant.Environment{Now: c.Now, Random: c.Random, Checks: c.Checks}
 	s.endpoints = endpoint.New(endpoint.Endpoints{
 		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Checks: c.Checks,
 		Store: s.store, Keys: keys, Passwords: passwords, Personas: personas(),
-		ClientAssertions: grant.ClientAssertion{Environment: dice, Issuer: c.Env.AuthserverURL.String(), Spent: s.store},
+		ClientAssertions: grant.ClientAssertion{Environment: dice, Issuer: c.Env.AuthserverURL.String(), Keys: clientKeys, Spent: s.store},
 	})
-	s.endpoints.Grants = s.grants(c, dice, keys)
+	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
 	s.router = httpserver.New(httpserver.Settings{
 		Name: "authserver", PublicURL: c.Env.AuthserverURL, Log: c.Log,
 		Ready: s.store.Ready, Error: s.endpoints.Error, CrossOrigin: endpoint.CrossOriginPath,
@@ -95,7 +98,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 
 // grants are the grant types that the token endpoint knows. To add one: its file
 // in package grant, and its line here.
-func (s *Server) grants(c program.Config, dice grant.Environment, keys *token.Keys) map[string]grant.Type {
+func (s *Server) grants(c program.Config, dice grant.Environment, keys *token.Keys, clientKeys grant.ClientKeys) map[string]grant.Type {
 	issuer, lasts := c.Env.AuthserverURL.String(), c.Env.RefreshTokenTTL.Value()
 	all := map[string]grant.Type{
 		oauth.AuthorizationCodeGrant: grant.AuthorizationCode{Environment: dice, Codes: s.store, RefreshTokenExpiry: lasts},
@@ -103,7 +106,7 @@ func (s *Server) grants(c program.Config, dice grant.Environment, keys *token.Ke
 		oauth.ClientCredentialsGrant: grant.ClientCredentials{Environment: dice},
 		oauth.DeviceCodeGrant:        grant.DeviceCode{Environment: dice, Devices: s.store, RefreshTokenExpiry: lasts},
 		oauth.TokenExchangeGrant:     grant.TokenExchange{Environment: dice, Subjects: subjectTokens{keys, s.store}, Resource: c.Env.AcmeURL.String()},
-		oauth.JWTBearerGrant:         grant.JWTBearer{Environment: dice, Issuer: issuer, Clients: s.store.Client, People: s.store, Spent: s.store, Grants: s.store},
+		oauth.JWTBearerGrant:         grant.JWTBearer{Environment: dice, Issuer: issuer, Clients: s.store.Client, Keys: clientKeys, People: s.store, Spent: s.store, Grants: s.store},
 	}
 	if c.Env.LegacyGrants {
 		all[oauth.PasswordGrant] = grant.Password{Environment: dice, People: s.endpoints, Grants: s.store, RefreshTokenExpiry: lasts}
@@ -214,8 +217,7 @@ func clientOf(c seed.Client) (oauth.Client, error) {
 		AlwaysAsk: c.AlwaysAsk, Purpose: c.Purpose, Developer: c.Developer, Homepage: c.Homepage, Verified: c.Verified,
 		Since: since, Reasons: c.Reasons, ActsFor: c.ActsFor,
 	}
-	client.Keys, err = store.PublicKeys(c.JWKS)
-	if err != nil {
+	if client.Keys, err = store.PublicKeys(c.JWKS); err != nil {
 		return oauth.Client{}, fmt.Errorf("client %s: %w", c.ID, err)
 	}
 	if c.Secret != "" {

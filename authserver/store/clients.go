@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"example.com/acme-dreams/authserver/jwks"
 	"example.com/acme-dreams/authserver/oauth"
 )
 
@@ -60,24 +61,12 @@ type metadata struct {
 	Contacts            []string `json:"contacts,omitempty"`
 }
 
-// PublicKeys reads a client's jwks (RFC 7591 §2): what it signs its assertions
-// with. Each key says what it is for; private and symmetric keys are refused.
-func PublicKeys(jwks []byte) ([]oauth.PublicKey, error) {
-	if len(jwks) == 0 {
+// PublicKeys reads a client's jwks (RFC 7591 §2); one without it has no keys.
+func PublicKeys(set []byte) ([]oauth.PublicKey, error) {
+	if len(set) == 0 {
 		return nil, nil
 	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(jwks, &set); err != nil {
-		return nil, fmt.Errorf("jwks: %w", err)
-	}
-	var keys []oauth.PublicKey
-	for _, key := range set.Keys {
-		if !key.Valid() || !key.IsPublic() || (key.Algorithm != "ES256" && key.Algorithm != "RS256") {
-			return nil, fmt.Errorf("jwks: key %q must be a public one with alg ES256 or RS256", key.KeyID)
-		}
-		keys = append(keys, oauth.PublicKey{ID: key.KeyID, Algorithm: key.Algorithm, Key: key.Key})
-	}
-	return keys, nil
+	return jwks.Parse(set)
 }
 
 func jwksOf(keys []oauth.PublicKey) (json.RawMessage, error) {
@@ -92,12 +81,12 @@ func jwksOf(keys []oauth.PublicKey) (json.RawMessage, error) {
 }
 
 func metadataOf(c oauth.Client) (metadata, error) {
-	jwks, err := jwksOf(c.Keys)
+	set, err := jwksOf(c.Keys)
 	return metadata{
 		Name: c.Name, Kind: c.Kind, AuthMethods: c.AuthMethods, GrantTypes: c.GrantTypes, Scope: c.Scope.String(),
 		RedirectURIs: c.RedirectURIs, Resource: c.Resource, RequirePKCE: c.RequirePKCE, FirstParty: c.FirstParty,
 		AlwaysAsk: c.AlwaysAsk, Purpose: c.Purpose, Developer: c.Developer, Homepage: c.Homepage, Verified: c.Verified, Reasons: c.Reasons,
-		ActsFor: c.ActsFor, JWKS: jwks,
+		ActsFor: c.ActsFor, JWKS: set,
 		RequirePAR: c.RequirePAR, RequireSignedRequest: c.RequireSignedRequest, DPoPBound: c.DPoPBound,
 		TokenEndpointAuthSigningAlg: c.TokenEndpointAuthSigningAlg, RequestObjectSigningAlg: c.RequestObjectSigningAlg, IDTokenSigningAlg: c.IDTokenSigningAlg,
 		UserinfoSigningAlg: c.UserinfoSigningAlg, IntrospectionSigningAlg: c.IntrospectionSigningAlg, AuthorizationDetailsTypes: c.AuthorizationDetailsTypes,

@@ -17,7 +17,17 @@ func TestMain(m *testing.M) {
 
 // attacks is every attack on a named rule, from the files beside this one.
 func attacks() []Attack {
-	return slices.Concat(authorizationAttacks, reviewAttacks, tokenAttacks, grantAttacks, acmeAttacks, siteAttacks, dreamsAttacks, stepUpAttacks)
+	return slices.Concat(
+		authorizationAttacks,
+		reviewAttacks,
+		tokenAttacks,
+		grantAttacks,
+		registrationAttacks,
+		acmeAttacks,
+		siteAttacks,
+		dreamsAttacks,
+		stepUpAttacks,
+	)
 }
 
 // doubled are the rules that no attack can show to be missing, because another

@@ -21,12 +21,13 @@ var mayImport = map[string][]string{
 	"authserver":          {"authserver/server", "internal/environment", "internal/program"},
 	"authserver/oauth":    {}, // the vocabulary of the RFCs: standard library only
 	"authserver/password": {},
+	"authserver/jwks":     {"authserver/oauth", "internal/outbound"},
 	"authserver/token":    {"authserver/oauth", "internal/check"},
 	// Two grants take tokens in: they have to read them.
 	"authserver/grant":    {"authserver/oauth", "authserver/token", "internal/check"},
-	"authserver/store":    {"authserver/grant", "authserver/oauth", "authserver/token", "internal/sqlite"},
+	"authserver/store":    {"authserver/grant", "authserver/jwks", "authserver/oauth", "authserver/token", "internal/sqlite"},
 	"authserver/page":     {"authserver/oauth", "views"},
-	"authserver/endpoint": append([]string{"authserver/grant", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),
+	"authserver/endpoint": append([]string{"authserver/grant", "authserver/jwks", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),
 	"authserver/server":   append([]string{"authserver/...", "seed", "views"}, infrastructure...),
 
 	"acme":        {"acme/server", "internal/environment", "internal/program"},

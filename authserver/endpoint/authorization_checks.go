@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/check"
 )
 
@@ -34,6 +35,9 @@ type asked struct {
 	oauth.AuthorizationRequest
 	Client       *oauth.Client
 	LegacyGrants bool // the implicit grant is offered
+	ClaimsError  error
+	Hint         token.IDToken // of id_token_hint
+	HintError    error
 }
 
 // requestChecks judge what is asked. From here on a refusal goes back to the
@@ -52,6 +56,12 @@ var requestChecks = slices.Concat([]check.Check[asked]{
 	check.New("code_challenge is a SHA-256 in base64url", "RFC 7636 §4.2", codeChallengeWellFormed),
 	check.New("prompt=none stands alone", "OIDC Core §3.1.2.1", promptNoneAlone),
 	check.New("max_age is a number of seconds", "OIDC Core §3.1.2.1", maxAgeNumber),
+	check.New("an ID token is asked for with the scope openid", "OIDC Core §3.2.2.1", idTokenWithOpenID),
+	check.New("an ID token from the authorization endpoint has a nonce", "OIDC Core §3.2.2.1", idTokenWithNonce),
+	check.New("claims is an object of claims", "OIDC Core §5.5", claimsWellFormed),
+	check.New("an acr that the client insists on can be had", "OIDC Core §5.5.1.1", acrCanBeHad),
+	check.New("id_token_hint is an ID token of ours", "OIDC Core §3.1.2.2", hintOurs),
+	check.New("id_token_hint was issued to the client that shows it", "OIDC Core §3.1.2.2", hintForClient),
 }, scopeChecks)
 
 // scopeChecks judge the scope, here and where a device asks (RFC 8628 §3.1).
@@ -137,7 +147,12 @@ func noRequestURI(a asked) error {
 
 // responseTypes is what we know, and the grant type that a client registers
 // for it. RFC 7591 §2.1.
-var responseTypes = map[string]string{"code": oauth.AuthorizationCodeGrant, "token": oauth.ImplicitGrant}
+var responseTypes = map[string]string{
+	oauth.CodeResponse:         oauth.AuthorizationCodeGrant,
+	oauth.TokenResponseType:    oauth.ImplicitGrant,
+	oauth.IDTokenResponse:      oauth.ImplicitGrant,
+	oauth.IDTokenTokenResponse: oauth.ImplicitGrant,
+}
 
 func responseTypeKnown(a asked) error {
 	if a.ResponseType == "" {
@@ -150,15 +165,20 @@ func responseTypeKnown(a asked) error {
 }
 
 func responseTypeRegistered(a asked) error {
-	if needs := responseTypes[a.ResponseType]; needs != "" && !a.Client.MayUse(needs) {
+	needs := responseTypes[a.ResponseType]
+	if needs == "" {
+		return nil
+	}
+	registered := len(a.Client.ResponseTypes) == 0 || slices.Contains(a.Client.ResponseTypes, a.ResponseType)
+	if !a.Client.MayUse(needs) || !registered {
 		return oauth.Refuse(oauth.UnauthorizedClient, "the client is not registered for response_type %s", a.ResponseType)
 	}
 	return nil
 }
 
 func responseTypeSupported(a asked) error {
-	if a.ResponseType == "token" && !a.LegacyGrants {
-		return oauth.Refuse(oauth.UnsupportedResponseType, "response_type token is not supported")
+	if responseTypes[a.ResponseType] == oauth.ImplicitGrant && !a.LegacyGrants {
+		return oauth.Refuse(oauth.UnsupportedResponseType, "response_type %s is not supported", a.ResponseType)
 	}
 	return nil
 }
@@ -167,7 +187,7 @@ func responseTypeSupported(a asked) error {
 // they would end up in logs.
 func responseModeFits(a asked) error {
 	switch a.ResponseMode {
-	case "", "fragment":
+	case "", "fragment", oauth.FormPost:
 		return nil
 	case "query":
 		if !a.AsksForToken() {
@@ -182,7 +202,7 @@ func responseModeFits(a asked) error {
 // the request, the authorization endpoint MUST return the authorization error
 // response with the "error" value set to "invalid_request"."
 func codeChallengeSent(a asked) error {
-	if a.CodeChallenge == "" && a.ResponseType != "token" && a.Client.PKCERequired() {
+	if a.CodeChallenge == "" && a.Returns("code") && a.Client.PKCERequired() {
 		return oauth.Refuse(oauth.InvalidRequest, "PKCE is required: code_challenge is missing")
 	}
 	return nil
@@ -240,6 +260,59 @@ func promptNoneAlone(a asked) error {
 func maxAgeNumber(a asked) error {
 	if n, err := strconv.Atoi(a.MaxAge); a.MaxAge != "" && (err != nil || n < 0) {
 		return oauth.Refuse(oauth.InvalidRequest, "max_age must be a number of seconds")
+	}
+	return nil
+}
+
+// Without openid it is no OpenID Connect request (OIDC Core §3.1.2.1), and there
+// is nothing that an ID token could say.
+func idTokenWithOpenID(a asked) error {
+	if a.Returns("id_token") && !a.Scope.Has(oauth.OpenID) {
+		return oauth.Refuse(oauth.InvalidRequest, "response_type %s needs the scope openid", a.ResponseType)
+	}
+	return nil
+}
+
+// "nonce: REQUIRED": what passes through the browser could otherwise be one that
+// was stolen elsewhere.
+func idTokenWithNonce(a asked) error {
+	if a.Returns("id_token") && a.Nonce == "" {
+		return oauth.Refuse(oauth.InvalidRequest, "response_type %s needs a nonce", a.ResponseType)
+	}
+	return nil
+}
+
+func claimsWellFormed(a asked) error {
+	if a.ClaimsError != nil {
+		return oauth.Refuse(oauth.InvalidRequest, "%v", a.ClaimsError)
+	}
+	return nil
+}
+
+// "If this is an Essential Claim and the requirement cannot be met, then the
+// Authorization Server MUST treat that outcome as a failed authentication
+// attempt."
+func acrCanBeHad(a asked) error {
+	if a.ReadClaims().ACRUnmet() {
+		return oauth.Refuse(oauth.UnmetAuthenticationRequirements, "people sign in by password here: acr can be %s and nothing else", oauth.ACRPassword)
+	}
+	return nil
+}
+
+// "When an id_token_hint is present, the OP MUST validate that it was the issuer
+// of the ID Token."
+func hintOurs(a asked) error {
+	if a.HintError != nil {
+		return oauth.Refuse(oauth.InvalidRequest, "id_token_hint is not an ID token that this server signed")
+	}
+	return nil
+}
+
+// An ID token of another application says who used that one: nothing that this
+// client should get to try out.
+func hintForClient(a asked) error {
+	if a.IDTokenHint != "" && a.HintError == nil && a.Hint.Audience != a.ClientID {
+		return oauth.Refuse(oauth.InvalidRequest, "id_token_hint was issued to another client")
 	}
 	return nil
 }

@@ -11,7 +11,9 @@ import (
 
 	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/page"
 	"example.com/acme-dreams/authserver/store"
+	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/check"
 )
 
@@ -22,6 +24,9 @@ type pending struct {
 	Interaction string  // empty: nobody had to be asked yet
 	Device      *device // a television waits, and no redirect; nil: a redirect
 	StartedAt   time.Time
+	Chosen      string        // sub of the account that the person chose to go on with; empty: none yet
+	Hint        token.IDToken // what id_token_hint says
+	HintError   error
 }
 
 // Authorize is the authorization endpoint, by GET and by POST. RFC 6749 §3.1.
@@ -58,6 +63,9 @@ func (e *Endpoints) resolve(_ echo.Context, sent oauth.Parameters) (pending, err
 func (e *Endpoints) pend(sent oauth.Parameters, started time.Time) pending {
 	req := oauth.ParseAuthorizationRequest(sent)
 	p := pending{AuthorizationRequest: req, Client: e.Store.Client(req.ClientID), StartedAt: started}
+	if p.IDTokenHint != "" {
+		p.Hint, p.HintError = e.Keys.ReadIDToken(p.IDTokenHint)
+	}
 	if p.MaxAge == "" && p.Client != nil && p.Client.DefaultMaxAge != nil { // OIDC Registration §2
 		p.MaxAge = strconv.Itoa(*p.Client.DefaultMaxAge)
 	}
@@ -88,16 +96,19 @@ func (e *Endpoints) authorize(c echo.Context, p pending) error {
 	// before anybody signed in is an open redirector for whoever registers a
 	// client, so only prompt=none, which must not show a page, goes back at once.
 	session, err := e.session(c)
-	switch {
-	case err != nil && !errors.Is(err, store.ErrNotFound):
+	known := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
-	case refusal != nil && (err == nil || p.Asks("none")):
+	}
+	if refusal != nil && (known || p.Asks("none")) {
 		return e.redirectError(c, p, refusal)
-	case err != nil || !p.Fresh(session.AuthTime, p.StartedAt, e.Now()):
-		if p.Asks("none") {
-			return e.redirectError(c, p, oauth.Refuse(oauth.LoginRequired, "nobody is signed in, or not recently enough"))
-		}
-		return e.ask(c, p, "/login")
+	}
+	page, refusal := e.signIn(p, session, known)
+	if refusal != nil {
+		return e.redirectError(c, p, refusal)
+	}
+	if page != "" {
+		return e.ask(c, p, page)
 	}
 
 	// 4. Did the person agree?
@@ -113,12 +124,12 @@ func (e *Endpoints) authorize(c echo.Context, p pending) error {
 	}
 
 	// 5. Answer.
-	code := e.newCode(p, session, p.Scope)
+	code := e.newCode(p, session, p.wanted())
 	why := store.Silent{Interaction: p.Interaction}
 	if !p.Client.FirstParty {
 		why.Consent, code.Grant.ExpiresAt = consent, consent.ExpiresAt
 	}
-	if p.ResponseType == "token" {
+	if p.AsksForToken() {
 		err = e.Store.GrantSilently(background(c), code.Grant, why)
 	} else {
 		err = e.Store.IssueAuthorizationCode(background(c), code, why)
@@ -136,21 +147,27 @@ func (e *Endpoints) authorize(c echo.Context, p pending) error {
 	return e.answer(c, p, session, code)
 }
 
-// answer sends back what was granted: a code, or a token at once.
+// answer sends back what was granted: a code, or tokens at once.
 func (e *Endpoints) answer(c echo.Context, p pending, session store.Session, code store.NewAuthorizationCode) error {
-	if p.ResponseType != "token" {
+	if !p.AsksForToken() {
 		return e.redirect(c, p, oauth.AuthorizationResponse{Code: code.Code})
 	}
-	// RFC 6749 §4.2.2. RFC 9700 §2.1.2 says why nobody should ask for this: the
-	// token passes through the browser, into its history, and no one can tell
-	// whom it was issued to.
-	token, err := e.issueAccessToken(grant.Issue{
-		Client: p.Client, User: &session.User, Scope: code.Grant.Scope, Grant: code.Grant, Resource: code.Grant.Resource,
-	})
+	// RFC 6749 §4.2.2, OIDC Core §3.2.2.5. RFC 9700 §2.1.2 says why nobody should
+	// ask for an access token this way: it passes through the browser, into its
+	// history, and no one can tell whom it was issued to.
+	issue := grant.Issue{Client: p.Client, User: &session.User, Scope: code.Grant.Scope, Grant: code.Grant, Resource: code.Grant.Resource}
+	var answer oauth.TokenResponse
+	var err error
+	if p.Returns("token") {
+		answer, err = e.issueAccessToken(issue)
+	}
+	if p.Returns("id_token") && err == nil {
+		answer.IDToken, err = e.issueIDToken(issue, answer.AccessToken)
+	}
 	if err != nil {
 		return err
 	}
-	return e.redirect(c, p, oauth.AuthorizationResponse{Token: &token})
+	return e.redirect(c, p, oauth.AuthorizationResponse{Token: &answer})
 }
 
 // checkClient walks clientChecks. A client that we don't know has no list.
@@ -166,7 +183,9 @@ func (e *Endpoints) checkClient(c echo.Context, p pending) error {
 
 // judge walks requestChecks.
 func (e *Endpoints) judge(c echo.Context, p pending) error {
-	return check.Run(c.Request().Context(), e.Checks, requestChecks, asked{p.AuthorizationRequest, p.Client, bool(e.Env.LegacyGrants)})
+	in := asked{AuthorizationRequest: p.AuthorizationRequest, Client: p.Client, LegacyGrants: bool(e.Env.LegacyGrants), Hint: p.Hint, HintError: p.HintError}
+	_, in.ClaimsError = oauth.ParseClaimsRequest(p.Claims)
+	return check.Run(c.Request().Context(), e.Checks, requestChecks, in)
 }
 
 // silent tells whether nobody has to be asked.
@@ -177,29 +196,42 @@ func silent(p pending, consent *oauth.Consent, now time.Time) bool {
 	case p.Client.FirstParty:
 		return true
 	}
-	return consent.Covers(p.Scope, now)
+	return consent.Covers(p.wanted(), now)
+}
+
+// wanted is every permission that the person has to agree to: those of the scope,
+// and those that single claims are part of (OIDC Core §5.5).
+func (p pending) wanted() oauth.Scope {
+	return p.Scope.Union(p.ReadClaims().Scope().Intersect(p.Client.Scope))
 }
 
 // newCode makes a code for what was granted.
-func (e *Endpoints) newCode(p pending, session store.Session, scope oauth.Scope) store.NewAuthorizationCode {
-	now := e.Now()
+func (e *Endpoints) newCode(p pending, session store.Session, allowed oauth.Scope) store.NewAuthorizationCode {
+	now, scope := e.Now(), p.Scope.Intersect(allowed)
 	return store.NewAuthorizationCode{
 		Code: e.opaque("ac_"), RedirectURI: p.RedirectURI, CodeChallenge: p.CodeChallenge,
 		ExpiresAt: now.Add(e.Env.AuthorizationCodeTTL.Value()),
 		Grant: oauth.Grant{
 			ID: "g_" + e.tokenID(), ClientID: p.Client.ID, Sub: session.User.Sub, Scope: scope,
 			Nonce: p.Nonce, AuthTime: session.AuthTime, CreatedAt: now, SessionID: session.ID,
-			DPoPJKT: p.DPoPJKT,
+			Claims: p.ReadClaims().Within(allowed).String(), DPoPJKT: p.DPoPJKT,
 		},
 	}
 }
 
-// redirect sends the browser back to the client. 303, so that a POST becomes a
+// redirect sends the browser back to the client, by a redirect or by a form that
+// posts itself (OAuth 2.0 Form Post Response Mode §2). 303, so that a POST becomes a
 // GET and no credential travels on: RFC 9700 §4.12.
 func (e *Endpoints) redirect(c echo.Context, p pending, answer oauth.AuthorizationResponse) error {
 	answer.Issuer = e.issuer()
 	if p.StateAcceptable() {
 		answer.State = p.State
+	}
+	if p.ResponseMode == oauth.FormPost {
+		e.allowRedirect(c, p)
+		return render(c, http.StatusOK, page.FormPost(e.frame(c, ""), page.FormPostView{
+			Action: p.RedirectURI, ClientName: p.Client.Name, Parameters: answer.Parameters(),
+		}))
 	}
 	return c.Redirect(http.StatusSeeOther, answer.Location(p.RedirectURI, p.InFragment()))
 }

@@ -38,13 +38,22 @@ func (e *Endpoints) question(c echo.Context, interaction string) (pending, store
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return p, session, err
 	}
-	if err != nil || !p.Fresh(session.AuthTime, p.StartedAt, e.Now()) {
-		if err := e.ask(c, p, "/login"); err != nil {
-			return p, session, err
-		}
-		return p, session, errShown
+	if p.Device != nil && err == nil {
+		return p, session, nil
 	}
-	return p, session, nil
+	page, refusal := e.signIn(p, session, err == nil)
+	switch {
+	case refusal != nil:
+		err = e.redirectError(c, p, refusal)
+	case page != "":
+		err = e.ask(c, p, page)
+	default:
+		return p, session, nil
+	}
+	if err != nil {
+		return p, session, err
+	}
+	return p, session, errShown
 }
 
 // Consent takes the person's decision: one checkbox "scope" per permission, a
@@ -64,7 +73,7 @@ func (e *Endpoints) Consent(c echo.Context) error {
 	}
 	// Locked permissions are given whatever is posted, what was not asked for is
 	// dropped, whoever posts it.
-	allowed := p.Scope.Intersect(append(oauth.Scope(form["scope"]), p.Scope.Locked()...))
+	allowed := p.wanted().Intersect(append(oauth.Scope(form["scope"]), p.wanted().Locked()...))
 	duration, known := durations[form.Get("duration")]
 	if decision := form.Get("decision"); (decision != "allow" && decision != "deny") || !known {
 		return echo.NewHTTPError(http.StatusBadRequest, "decision must be allow or deny; duration must be once, 30d or until_revoked")
@@ -75,8 +84,8 @@ func (e *Endpoints) Consent(c echo.Context) error {
 	code := e.newCode(p, session, allowed)
 	code.Grant.ExpiresAt = duration.End(e.Now())
 	err = e.Store.Approve(background(c), store.Approval{
-		Interaction: p.Interaction, Asked: p.Scope, Allowed: allowed, Duration: duration,
-		ConsentID: "c_" + e.tokenID(), Code: code, Device: p.deviceKey(), Token: p.ResponseType == "token",
+		Interaction: p.Interaction, Asked: p.wanted(), Allowed: allowed, Duration: duration,
+		ConsentID: "c_" + e.tokenID(), Code: code, Device: p.deviceKey(), Token: p.AsksForToken(),
 	}, e.Now())
 	switch {
 	case errors.Is(err, store.ErrAnswered):
@@ -165,8 +174,9 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 	if before.Live(now) {
 		v.Last = day(before.ChangedAt)
 	}
+	wanted := p.wanted()
 	for _, permission := range oauth.Permissions { // in the registry's order: identity first
-		if !p.Scope.Has(permission.Name) {
+		if !wanted.Has(permission.Name) {
 			continue
 		}
 		row := page.ConsentScope{

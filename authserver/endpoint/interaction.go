@@ -30,7 +30,7 @@ func (e *Endpoints) interaction(c echo.Context, id string) (pending, error) {
 	}
 	sent, _ := url.ParseQuery(waiting.Request) // we wrote it
 	p := e.pend(oauth.Parameters(sent), waiting.CreatedAt)
-	p.Interaction = id
+	p.Interaction, p.Chosen = id, waiting.Chosen
 	switch {
 	case err != nil:
 		return p, e.show(c, stop{Refusal: oauth.Refuse(oauth.InvalidRequest, "this sign-in is not known: it was too long ago, or the address is incomplete"), Over: true})

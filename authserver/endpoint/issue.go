@@ -81,8 +81,21 @@ func (e *Endpoints) issueIDToken(i grant.Issue, accessToken string) (string, err
 		IssuedAt: now.Unix(), ExpiresAt: now.Add(idTokenTTL).Unix(), AuthTime: i.Grant.AuthTime.Unix(),
 		Nonce: i.Grant.Nonce, SessionID: i.Grant.SessionID,
 	}
-	if accessToken != "" {
+	if !i.Grant.AuthTime.IsZero() {
+		claims.ACR, claims.AMR = oauth.ACRPassword, []string{oauth.AMRPassword}
+	}
+	asked, err := oauth.ParseClaimsRequest(i.Grant.Claims)
+	if err != nil {
+		return "", err
+	}
+	// OIDC Core §5.4: the claims of a scope come from userinfo, and in the ID token
+	// only where there is no access token to ask with.
+	var scope oauth.Scope
+	if accessToken == "" {
+		scope = i.Scope
+	} else {
 		claims.AccessTokenHash = token.AccessTokenHash(accessToken)
 	}
+	claims.PersonClaims = e.person(*i.User).Only(scope, oauth.Names(asked.IDToken))
 	return e.Keys.SignIDToken(claims)
 }

@@ -33,7 +33,7 @@ func (e *Endpoints) LoginPage(c echo.Context) error {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if err == nil && p.Fresh(session.AuthTime, p.StartedAt, e.Now()) {
+		if page, refusal := e.signIn(p, session, err == nil); err == nil && (page != loginPage || refusal != nil) {
 			return c.Redirect(http.StatusSeeOther, "/authorize/resume?interaction="+p.Interaction)
 		}
 	}

@@ -66,7 +66,7 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		RevocationEndpointAuthSigningAlgValuesSupported:    signed,
 		IntrospectionEndpointAuthSigningAlgValuesSupported: signed,
 
-		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query", "fragment"},
+		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query", "fragment", oauth.FormPost},
 		GrantTypesSupported:   slices.Sorted(maps.Keys(e.Grants)),
 		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgValuesSupported: []string{"RS256"},
 
@@ -75,14 +75,16 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		IntrospectionEndpointAuthMethodsSupported: confidential,
 
 		CodeChallengeMethodsSupported: []string{oauth.S256},
-		ClaimsSupported:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "preferred_username", "picture", "email", "email_verified"},
-		PromptValuesSupported:         []string{"none", "login", "consent"},
-		ServiceDocumentation:          e.issuer() + "/docs/scopes",
+		ClaimsSupported:               oauth.ClaimsSupported(),
+		ClaimTypesSupported:           []string{"normal"}, ClaimsParameterSupported: true,
+		ACRValuesSupported: []string{oauth.ACRPassword}, DisplayValuesSupported: []string{"page"}, UILocalesSupported: []string{"en"},
+		PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
+		ServiceDocumentation:  e.issuer() + "/docs/scopes",
 
 		AuthorizationResponseIssParameterSupported: true,
 	}
 	if e.Env.LegacyGrants {
-		m.ResponseTypesSupported = append(m.ResponseTypesSupported, "token")
+		m.ResponseTypesSupported = append(m.ResponseTypesSupported, oauth.TokenResponseType, oauth.IDTokenResponse, oauth.IDTokenTokenResponse)
 		m.GrantTypesSupported = append(m.GrantTypesSupported, oauth.ImplicitGrant)
 	}
 	for _, permission := range oauth.Permissions {

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -27,22 +28,18 @@ var userinfoChecks = []check.Check[tokenUse]{
 	check.New("access token at userinfo has the scope openid", "OIDC Core §5.3", userinfoTokenHasOpenID),
 }
 
-// Claims is the answer of userinfo. OIDC Core §5.1, §5.4.
-type Claims struct {
-	Subject       string `json:"sub"`
-	Name          string `json:"name,omitempty"`
-	Username      string `json:"preferred_username,omitempty"`
-	Picture       string `json:"picture,omitempty"`
-	Email         string `json:"email,omitempty"`
-	EmailVerified *bool  `json:"email_verified,omitempty"`
+// UserinfoClaims is the answer: OIDC Core §5.3.2.
+type UserinfoClaims struct {
+	Subject string `json:"sub"`
+	oauth.PersonClaims
 }
 
 // Userinfo tells a client who signed in. OIDC Core §5.3.
 func (e *Endpoints) Userinfo(c echo.Context) error {
-	if len(c.Request().Header.Values(echo.HeaderAuthorization)) > 1 {
-		return oauth.Refuse(oauth.InvalidRequest, "more than one Authorization header")
+	compact, ok, err := userinfoToken(c)
+	if err != nil {
+		return err
 	}
-	compact, ok := bearerToken(c.Request())
 	if !ok {
 		// RFC 6750 §3.1: without a token, "the resource server SHOULD NOT include
 		// an error code or other error information."
@@ -64,21 +61,64 @@ func (e *Endpoints) Userinfo(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := Claims{Subject: user.Sub}
-	scope := oauth.ParseScope(claims.Scope)
-	if scope.Has("profile") {
-		answer.Name, answer.Username = user.Name, user.Username
-		answer.Picture = e.issuer() + "/static/art/" + user.Picture
+	asked, err := e.claimsOf(c.Request().Context(), claims.GrantID)
+	if err != nil {
+		return err
 	}
-	if scope.Has("email") {
-		verified := true
-		answer.Email, answer.EmailVerified = user.Email, &verified
+	answer := UserinfoClaims{
+		Subject:      user.Sub,
+		PersonClaims: e.person(user).Only(oauth.ParseScope(claims.Scope), oauth.Names(asked.Userinfo)),
 	}
 	return answerJSON(c, http.StatusOK, answer)
 }
 
-// bearerToken reads the Authorization header, and nothing else: tokens in the
-// query end up in logs. RFC 6750 §2.1; the scheme's case does not matter.
+// claimsOf is the claims parameter of the authorization that a token came from.
+func (e *Endpoints) claimsOf(ctx context.Context, grantID string) (oauth.ClaimsRequest, error) {
+	if grantID == "" {
+		return oauth.ClaimsRequest{}, nil
+	}
+	sent, err := e.Store.GrantClaims(ctx, grantID)
+	if err != nil {
+		return oauth.ClaimsRequest{}, err
+	}
+	return oauth.ParseClaimsRequest(sent)
+}
+
+// person is all that we could tell of somebody.
+func (e *Endpoints) person(user oauth.User) oauth.PersonClaims {
+	verified := true
+	return oauth.PersonClaims{
+		Name: user.Name, Username: user.Username, Picture: e.issuer() + "/static/art/" + user.Picture,
+		Email: user.Email, EmailVerified: &verified,
+	}
+}
+
+// userinfoToken reads the access token: from the Authorization header, or from
+// the form of a POST. OIDC Core §5.3.1, RFC 6750 §2.1, §2.2: never two of them.
+func userinfoToken(c echo.Context) (compact string, ok bool, err error) {
+	r := c.Request()
+	compact, ok = bearerToken(r)
+	if len(r.Header.Values(echo.HeaderAuthorization)) > 1 {
+		return "", false, oauth.Refuse(oauth.InvalidRequest, "more than one Authorization header")
+	}
+	if r.Method != http.MethodPost || r.ContentLength == 0 {
+		return compact, ok, nil
+	}
+	form, err := readForm(c)
+	if err != nil {
+		return "", false, err
+	}
+	if len(form["access_token"]) > 1 || (ok && form.Get("access_token") != "") {
+		return "", false, oauth.Refuse(oauth.InvalidRequest, "the access token was sent more than once")
+	}
+	if !ok && form.Get("access_token") != "" {
+		return form.Get("access_token"), true, nil
+	}
+	return compact, ok, nil
+}
+
+// bearerToken reads the Authorization header. RFC 6750 §2.1; the scheme's case
+// does not matter. Never the query: what stands there ends up in logs.
 func bearerToken(r *http.Request) (string, bool) {
 	scheme, value, found := strings.Cut(r.Header.Get(echo.HeaderAuthorization), " ")
 	return strings.TrimLeft(value, " "), found && strings.EqualFold(scheme, "Bearer")

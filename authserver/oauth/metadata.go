@@ -25,6 +25,10 @@ type Metadata struct {
 	IntrospectionEndpointAuthSigningAlgValuesSupported []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	CodeChallengeMethodsSupported                      []string `json:"code_challenge_methods_supported"`
 	ClaimsSupported                                    []string `json:"claims_supported"`
+	ClaimTypesSupported                                []string `json:"claim_types_supported"`
+	ACRValuesSupported                                 []string `json:"acr_values_supported"`
+	DisplayValuesSupported                             []string `json:"display_values_supported"`
+	UILocalesSupported                                 []string `json:"ui_locales_supported"`
 	PromptValuesSupported                              []string `json:"prompt_values_supported"`
 	ServiceDocumentation                               string   `json:"service_documentation,omitempty"`
 	AuthorizationResponseIssParameterSupported         bool     `json:"authorization_response_iss_parameter_supported"`

@@ -48,6 +48,8 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/device", e.DevicePage, "", "RFC 8628 §3.3", false},
 		{post, "/device", e.Device, "", "RFC 8628 §3.3", false},
 		{get, "/device/done", e.DeviceDone, "", "ours", false},
+		{get, "/account/choose", e.ChoosePage, "", "OIDC Core §3.1.2.1", false},
+		{post, "/account/choose", e.Choose, "", "OIDC Core §3.1.2.1", false},
 		{post, "/account/switch", e.SwitchAccount, "", "ours", false},
 		// The person's own pages.
 		{get, "/", e.Home, "", "ours", false},

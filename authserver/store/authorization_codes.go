@@ -196,3 +196,14 @@ func (s *Store) issued(ctx context.Context, tx *sqlite.Tx, grantID string, refre
 		hash(refresh.Token), grantID, ms(now), ms(refresh.ExpiresAt), ms(refresh.IdleExpiresAt))
 	return err
 }
+
+// GrantClaims returns the claims parameter that a grant was given for; empty:
+// none. A grant that is not there has none.
+func (s *Store) GrantClaims(ctx context.Context, id string) (string, error) {
+	var claims string
+	err := s.db.QueryRow(ctx, "SELECT claims FROM grants WHERE id = ?", id).Scan(&claims)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return claims, err
+}

@@ -81,7 +81,10 @@ var authorizationAttacks = []Attack{
 	{
 		Rule: "response_type is given and known", Name: "another", Refused: "303 unsupported_response_type",
 		Options: Options{Only: authserverAlone.Only, Env: map[string]string{"LEGACY_GRANTS": "off"}},
-		Try:     codeFor(url.Values{"response_type": {"code id_token"}}),
+		Try: func(t testing.TB, w *World) (bool, string) {
+			page := w.Allow(w.SignedIn(t, "alice"), With(w.Request("openid profile"), url.Values{"response_type": {"code id_token"}}))
+			return page.Answer().Has("iss") && !page.Answer().Has("error"), page.Refusal()
+		},
 	},
 	{
 		Rule: "client is registered for the response_type", Refused: "303 unauthorized_client", Options: authserverAlone,
@@ -105,7 +108,7 @@ var authorizationAttacks = []Attack{
 	{
 		// The answer would go another way than the one that the client listens on.
 		Rule: "response_mode fits the response_type", Refused: "303 invalid_request", Options: authserverAlone,
-		Try: codeFor(url.Values{"response_mode": {"form_post"}}),
+		Try: codeFor(url.Values{"response_mode": {"query.jwt"}}),
 	},
 
 	{

@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 func attacks() []Attack {
 	return slices.Concat(
 		authorizationAttacks,
+		openIDConnectAttacks,
 		reviewAttacks,
 		tokenAttacks,
 		grantAttacks,

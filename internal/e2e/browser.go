@@ -44,7 +44,8 @@ func (b *Browser) Jar() http.CookieJar { return b.client.Jar }
 type Page struct {
 	Response
 	URL      *url.URL
-	Location string // where the redirect that was not followed leads
+	Location string     // where the redirect that was not followed leads
+	Posted   url.Values // what a page of response_mode=form_post would post to Stay
 	Visited  []string
 }
 
@@ -88,6 +89,7 @@ func (b *Browser) follow(method, address string, form url.Values, header http.He
 		page := Page{Response: Response{resp.StatusCode, resp.Header, string(content)}, URL: req.URL, Visited: visited}
 		location := resp.Header.Get("Location")
 		if resp.StatusCode < 300 || resp.StatusCode > 399 || location == "" {
+			page.Posted = b.posted(page)
 			return page
 		}
 		target, err := req.URL.Parse(location)
@@ -104,8 +106,25 @@ func (b *Browser) follow(method, address string, form url.Values, header http.He
 	return Page{}
 }
 
-// Answer are the parameters of the redirect that was not followed.
+// posted finds the form that a browser with script would send by itself.
+func (b *Browser) posted(p Page) url.Values {
+	if b.Stay == "" || !strings.Contains(p.Body, "data-submit") {
+		return nil
+	}
+	for _, form := range b.Forms(p) {
+		if strings.HasPrefix(form.Action, b.Stay) {
+			return form.Fields
+		}
+	}
+	return nil
+}
+
+// Answer are the parameters of the redirect that was not followed, or of the
+// form that was not posted.
 func (p Page) Answer() url.Values {
+	if p.Posted != nil {
+		return p.Posted
+	}
 	u, err := url.Parse(p.Location)
 	if err != nil {
 		return nil

@@ -329,11 +329,11 @@ func TestAuthenticationMethodsAreThoseOfTheMetadata(t *testing.T) {
 // RFC 8414 §2: what an authorization request may ask for.
 func TestAuthorizationRequestsAreThoseOfTheMetadata(t *testing.T) {
 	t.Parallel()
-	w := New(t, Options{Only: []string{"authserver"}})
+	w := New(t, implicitPage)
 	m := w.metadata(t)
 	b := w.SignedIn(t, "alice")
 	w.Allow(b, w.Request("openid profile"))
-	w.Allow(b, With(w.Request("profile"), widget(w)))
+	w.Allow(b, With(w.Request("openid profile"), url.Values{"client_id": {"page"}, "redirect_uri": {w.Dreams + "/page/callback"}, "response_type": {"token"}}))
 	try := func(changes url.Values) Page { return w.Authorize(b, With(w.Request("openid profile"), changes)) }
 	for _, tt := range []struct {
 		parameter  string
@@ -341,15 +341,22 @@ func TestAuthorizationRequestsAreThoseOfTheMetadata(t *testing.T) {
 		others     []string
 	}{
 		{"response_type", m.ResponseTypes, []string{"token", "id_token", "code token", "code id_token", "code id_token token", "none", "CODE"}},
-		{"response_mode", m.ResponseModes, []string{"form_post", "query.jwt", "web_message"}},
+		{"response_mode", m.ResponseModes, []string{"query.jwt", "jwt", "web_message"}},
 		{"code_challenge_method", m.CodeChallengeMethods, []string{"plain", "s256", "S512"}},
 	} {
 		for _, value := range tt.advertised {
 			changes := url.Values{tt.parameter: {value}}
-			if value == "token" {
-				changes = With(widget(w), url.Values{"scope": {"profile"}})
+			if strings.Contains(value, "token") {
+				changes = url.Values{"client_id": {"page"}, "redirect_uri": {w.Dreams + "/page/callback"}, "response_type": {value}}
 			}
-			if page := try(changes); (page.Answer().Get("code") == "") == (page.Answer().Get("access_token") == "") || (page.Answer().Get("iss") == w.Auth) != m.IssInAuthorizationResp {
+			page := try(changes)
+			got := []string{}
+			for _, name := range []string{"code", "id_token", "access_token"} {
+				if page.Answer().Has(name) {
+					got = append(got, strings.TrimPrefix(name, "access_"))
+				}
+			}
+			if want := changes.Get("response_type"); (want != "" && strings.Join(got, " ") != want) || (page.Answer().Get("iss") == w.Auth) != m.IssInAuthorizationResp {
 				t.Errorf("%s=%s is advertised: %d %s", tt.parameter, value, page.Status, page.Location)
 			}
 		}

@@ -3,6 +3,9 @@
 const button = (label, className) =>
   Object.assign(document.createElement("button"), { type: "button", className, textContent: label });
 
+// An answer that the browser posts to the application (form_post).
+document.querySelector("form[data-submit]")?.submit();
+
 // A refused form: go to the list of what is wrong, which leads to the fields.
 document.querySelector(".summary")?.focus();
 

@@ -1,5 +1,7 @@
 // Authserver is Acme's accounts and authorization server: it alone knows
 // passwords, asks people what an application may do, and issues tokens.
+//
+// "authserver rotate-keys" replaces its signing keys, while it runs.
 package main
 
 import (
@@ -11,5 +13,6 @@ import (
 )
 
 func main() {
-	os.Exit(program.Main("authserver", func(env environment.Environment) environment.BaseURL { return env.AuthserverURL }, server.New))
+	os.Exit(program.Main("authserver", func(env environment.Environment) environment.BaseURL { return env.AuthserverURL }, server.New,
+		program.Command{Name: "rotate-keys", Run: server.RotateKeys}))
 }

@@ -61,6 +61,7 @@ func resourceServer(t *testing.T, a *bearertest.Authserver, kept *memory, runner
 	if err != nil {
 		t.Fatal(err)
 	}
+	feed.Keys = keys
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { feed.Work(ctx); close(done) }()

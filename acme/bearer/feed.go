@@ -43,6 +43,10 @@ type Revocations interface {
 // stays open until there is news (long polling). A revocation arrives within
 // milliseconds, without a question per API call as with RFC 7662.
 type Feed struct {
+	// Keys are told when the authorization server's keys are others; nil: nobody
+	// is. Set before Work.
+	Keys *Keys
+
 	issuer       string
 	id, password string // who we are to the authorization server
 	client       *http.Client
@@ -56,6 +60,7 @@ type Feed struct {
 	position Position
 	grants   map[string]int64 // grant_id to expires_at
 	tokens   map[string]int64 // jti to expires_at
+	jwks     string           // ETag of the keys that the last answer told of
 	current  *attempt
 	failing  bool // the last attempt came to nothing
 }
@@ -195,6 +200,7 @@ func (f *Feed) poll(ctx context.Context, patient bool) error {
 	if err != nil {
 		return err
 	}
+	f.tellKeys(answer.JWKS)
 	// What is revoked is refused from now on, written down or not.
 	anew := answer.Feed != position.Feed
 	complete := len(answer.Revocations) == 0 || (f.Fresh() && !anew)
@@ -217,6 +223,17 @@ func (f *Feed) poll(ctx context.Context, patient bool) error {
 	return nil
 }
 
+// tellKeys hands on which keys the authorization server has. The next question
+// names them, and is answered when there are others.
+func (f *Feed) tellKeys(etag string) {
+	f.mu.Lock()
+	f.jwks = etag
+	f.mu.Unlock()
+	if f.Keys != nil {
+		f.Keys.Announce(etag)
+	}
+}
+
 // hear notes that we are up to date.
 func (f *Feed) hear() {
 	if !f.Fresh() {
@@ -232,6 +249,7 @@ type answer struct {
 	Feed        string       `json:"feed"`
 	Cursor      int64        `json:"cursor"`
 	Revocations []Revocation `json:"revocations"`
+	JWKS        string       `json:"jwks_etag"`
 }
 
 func (f *Feed) ask(ctx context.Context, from Position, patient bool) (answer, error) {
@@ -241,7 +259,10 @@ func (f *Feed) ask(ctx context.Context, from Position, patient bool) (answer, er
 	if patient {
 		wait = strconv.Itoa(int(PollWait / time.Second))
 	}
-	query := url.Values{"feed": {from.Feed}, "after": {strconv.FormatInt(from.Cursor, 10)}, "wait": {wait}}
+	f.mu.RLock()
+	jwks := f.jwks
+	f.mu.RUnlock()
+	query := url.Values{"feed": {from.Feed}, "after": {strconv.FormatInt(from.Cursor, 10)}, "wait": {wait}, "jwks_etag": {jwks}}
 	var a answer
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer+"/revocations?"+query.Encode(), nil)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,7 +34,9 @@ type Keys struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	current atomic.Pointer[keySet]
+	current   atomic.Pointer[keySet]
+	announced atomic.Pointer[string] // the ETag that the feed told last; nil: it told none
+	news      chan struct{}          // holds a value after the feed told another one
 
 	mu       sync.Mutex
 	asked    time.Time     // when an unknown kid last made us ask
@@ -44,19 +47,22 @@ type Keys struct {
 // value, with the same *Key in it.
 type keySet struct {
 	source []byte
+	etag   string // of the document; empty: it had none
 	byID   map[string]*Key
 }
 
 // NewKeys fetches nothing yet.
 func NewKeys(issuer string, client *http.Client, now func() time.Time, log *slog.Logger) *Keys {
-	return &Keys{issuer: issuer, client: client, now: now, log: log}
+	return &Keys{issuer: issuer, client: client, now: now, log: log, news: make(chan struct{}, 1)}
 }
 
 const (
 	// refetchAfter is how often an unknown kid may make us ask: anybody can
-	// invent one, and the authorization server must not suffer for it.
+	// invent one, and the authorization server must not suffer for it. Who uses up
+	// our question keeps no new key from us: the feed tells when there is one.
 	refetchAfter = 10 * time.Second
-	// retryAfter is the same while we have no keys at all.
+	// retryAfter is the same while we have no keys at all, or know that there are
+	// others.
 	retryAfter = time.Second
 	// refreshEvery is how long a key that was withdrawn may live on here.
 	refreshEvery = 5 * time.Minute
@@ -72,7 +78,7 @@ func (k *Keys) Key(ctx context.Context, id string) (*Key, error) {
 	if set != nil && set.byID[id] != nil {
 		return set.byID[id], nil
 	}
-	if fetching := k.fetch(set != nil); fetching != nil {
+	if fetching := k.fetch(set != nil && !k.behind()); fetching != nil {
 		select {
 		case <-fetching:
 		case <-ctx.Done():
@@ -89,11 +95,32 @@ func (k *Keys) Key(ctx context.Context, id string) (*Key, error) {
 	return set.byID[id], nil
 }
 
+// Announce takes in which keys the authorization server has by now. Where those
+// are not ours Work fetches them.
+func (k *Keys) Announce(etag string) {
+	if etag == "" {
+		return
+	}
+	k.announced.Store(&etag)
+	if k.behind() {
+		select {
+		case k.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// behind tells whether the feed told of other keys than we have.
+func (k *Keys) behind() bool {
+	announced, set := k.announced.Load(), k.current.Load()
+	return announced != nil && set != nil && set.etag != "" && set.etag != *announced
+}
+
 // fetch starts asking, unless it is too soon for that. It returns what closes
 // when the answer is there: everybody who misses a key waits for the same one.
-func (k *Keys) fetch(have bool) <-chan struct{} {
+func (k *Keys) fetch(current bool) <-chan struct{} {
 	wait := retryAfter
-	if have {
+	if current {
 		wait = refetchAfter
 	}
 	k.mu.Lock()
@@ -116,8 +143,8 @@ func (k *Keys) fetch(have bool) <-chan struct{} {
 	return done
 }
 
-// Work fetches the keys before the first token comes, and every few minutes
-// after, so that a key that was withdrawn is forgotten.
+// Work fetches the keys before the first token comes, when the feed tells of
+// others, and every few minutes, so that a key that was withdrawn is forgotten.
 func (k *Keys) Work(ctx context.Context) {
 	failing := false
 	for {
@@ -137,9 +164,13 @@ func (k *Keys) Work(ctx context.Context) {
 			k.log.Info("the authorization server's keys are here")
 		}
 		failing = err != nil
+		if k.behind() {
+			pause = retryAfter
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-k.news:
 		case <-time.After(pause):
 		}
 	}
@@ -149,7 +180,7 @@ func (k *Keys) Work(ctx context.Context) {
 func (k *Keys) Refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	document, err := k.get(ctx, k.issuer+"/.well-known/openid-configuration")
+	document, _, err := k.get(ctx, k.issuer+"/.well-known/openid-configuration")
 	if err != nil {
 		return err
 	}
@@ -165,36 +196,40 @@ func (k *Keys) Refresh(ctx context.Context) error {
 	if metadata.Issuer != k.issuer {
 		return fmt.Errorf("discovery document: issuer is %q, expected %q", metadata.Issuer, k.issuer)
 	}
-	source, err := k.get(ctx, metadata.JWKSURI)
+	source, etag, err := k.get(ctx, metadata.JWKSURI)
 	if err != nil {
 		return err
 	}
-	if set := k.current.Load(); set != nil && bytes.Equal(set.source, source) {
+	if set := k.current.Load(); set != nil && set.etag == etag && bytes.Equal(set.source, source) {
 		return nil
 	}
 	keys, err := parseKeys(source)
 	if err != nil {
 		return fmt.Errorf("jwks: %w", err)
 	}
-	k.current.Store(&keySet{source: source, byID: keys})
+	k.current.Store(&keySet{source: source, etag: etag, byID: keys})
 	return nil
 }
 
-func (k *Keys) get(ctx context.Context, url string) ([]byte, error) {
+// get fetches a document and its ETag, of the origin and not of a cache.
+func (k *Keys) get(ctx context.Context, url string) (body []byte, etag string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Cache-Control", "no-cache")
 	resp, err := k.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", url, resp.Status)
+		return nil, "", fmt.Errorf("%s answered %s", url, resp.Status)
 	}
-	return io.ReadAll(io.LimitReader(resp.Body, maxDocument))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxDocument))
+	// A proxy that compresses makes the ETag a weak one: RFC 9110 §8.8.1.
+	return body, strings.TrimPrefix(resp.Header.Get("ETag"), "W/"), err
 }
 
 // parseKeys reads a JWK set (RFC 7517 §5) and leaves out what is no signing key

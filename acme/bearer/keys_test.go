@@ -16,6 +16,7 @@ import (
 
 func TestANewKeyIsFetchedWhenATokenNamesIt(t *testing.T) {
 	a := bearertest.New(t)
+	a.Silent = true
 	v := resourceServer(t, a, &memory{}, check.Runner{})
 	old := a.Token(a.Claims(alice, public))
 	if err := present(v, old, public); err != nil {
@@ -35,6 +36,23 @@ func TestANewKeyIsFetchedWhenATokenNamesIt(t *testing.T) {
 	if err := present(v, old, public); err != nil {
 		t.Errorf("signed with the old key: %v", err)
 	}
+}
+
+// Who invents a kid uses up our question, and must not make us refuse what is
+// signed with a new key: the feed tells that there is one.
+func TestANewKeyIsKnownAlthoughAStrangerUsedUpTheQuestion(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	go v.Keys.Work(t.Context())
+	old := a.Token(a.Claims(alice, public))
+	if err := present(v, old, public); err != nil {
+		t.Fatal(err)
+	}
+	a.Clock.Advance(11 * time.Second)
+	refused(t, present(v, bearertest.Sign(bearertest.NewES256(t, "stranger"), nil, a.Claims(alice, public)), public), bearer.InvalidToken)
+	a.Do(func() { a.Keys = []bearertest.Key{bearertest.NewES256(t, "next")} })
+	eventually(t, "signed with the new key", func() bool { return present(v, a.Token(a.Claims(alice, public)), public) == nil })
+	eventually(t, "the withdrawn key is forgotten", func() bool { return present(v, old, public) != nil })
 }
 
 // Anybody can invent a kid: the authorization server must not suffer for it.

@@ -60,6 +60,7 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 	if err != nil {
 		return nil, err
 	}
+	feed.Keys = keys
 	website, err := site.New(site.Config{
 		Store: data, Env: c.Env, Now: c.Now, Random: c.Random, Back: c.Back, Checks: c.Checks, Log: c.Log,
 	})

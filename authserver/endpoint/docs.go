@@ -56,7 +56,7 @@ func (e *Endpoints) DecisionsPage(c echo.Context) error {
 		{What: "Authorization code", Lives: in(e.Env.AuthorizationCodeTTL.Value()) + ", used once", Source: "RFC 6749 §4.1.2"},
 		{What: "Access token", Lives: in(e.Env.AccessTokenTTL.Value()) + ", never longer than the consent", Source: "ours; RFC 9068"},
 		{What: "Refresh token", Lives: "90 days unused, " + in(e.Env.RefreshTokenTTL.Value()) + " in any case, each used once", Source: "RFC 9700 §4.14.2"},
-		{What: "ID token", Lives: in(idTokenTTL), Source: "ours"},
+		{What: "ID token", Lives: in(IDTokenTTL), Source: "ours"},
 		{What: "Device code", Lives: in(e.Env.DeviceCodeTTL.Value()) + ", asked every " + in(e.Env.DevicePollInterval.Value()), Source: "RFC 8628 §3.2"},
 		{What: "Sign-in", Lives: in(sessionTTL) + ", or 14 days where the person ticked it", Source: "ours"},
 		{What: "Question on the consent page", Lives: in(interactionTTL) + ", answered once", Source: "ours"},

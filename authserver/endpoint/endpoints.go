@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/a-h/templ"
@@ -46,6 +47,7 @@ type Endpoints struct {
 	codes    *throttle // wrong user codes, at /device
 	refusals *refusalLog
 	stopping chan struct{}
+	jwksMade *atomic.Pointer[keysDocument]
 }
 
 // Persona is one of the classroom's people, whose password everybody knows.
@@ -54,6 +56,7 @@ type Persona struct{ Username, Password, Name string }
 // New completes the endpoints.
 func New(e Endpoints) *Endpoints {
 	e.throttle, e.codes, e.refusals, e.stopping = newThrottle(), newThrottle(), &refusalLog{}, make(chan struct{})
+	e.jwksMade = &atomic.Pointer[keysDocument]{}
 	return &e
 }
 

@@ -69,8 +69,8 @@ func (e *Endpoints) audience(i grant.Issue) token.Audience {
 	return token.Audience{e.Env.AcmeURL.String()}
 }
 
-// idTokenTTL is short: an ID token says who signed in just now.
-const idTokenTTL = 10 * time.Minute
+// IDTokenTTL is short: an ID token says who signed in just now.
+const IDTokenTTL = 10 * time.Minute
 
 // issueIDToken says who signed in. accessToken is what goes beside it; empty:
 // nothing does. OIDC Core §2, §3.1.3.6.
@@ -78,7 +78,7 @@ func (e *Endpoints) issueIDToken(i grant.Issue, accessToken string) (string, err
 	now := e.Now()
 	claims := token.IDToken{
 		Issuer: e.issuer(), Subject: i.User.Sub, Audience: i.Client.ID,
-		IssuedAt: now.Unix(), ExpiresAt: now.Add(idTokenTTL).Unix(), AuthTime: i.Grant.AuthTime.Unix(),
+		IssuedAt: now.Unix(), ExpiresAt: now.Add(IDTokenTTL).Unix(), AuthTime: i.Grant.AuthTime.Unix(),
 		Nonce: i.Grant.Nonce, SessionID: i.Grant.SessionID,
 	}
 	if !i.Grant.AuthTime.IsZero() {
@@ -97,5 +97,5 @@ func (e *Endpoints) issueIDToken(i grant.Issue, accessToken string) (string, err
 		claims.AccessTokenHash = token.AccessTokenHash(accessToken)
 	}
 	claims.PersonClaims = e.person(*i.User).Only(scope, oauth.Names(asked.IDToken))
-	return e.Keys.SignIDToken(claims)
+	return e.Keys.SignIDToken(i.Client.IDTokenSigningAlg, claims)
 }

@@ -8,24 +8,26 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
 )
 
-// document is a JSON document that does not change while the program runs:
-// encoded once, and not sent again to who has it.
+// document is a JSON document that many ask for: encoded once, and not sent
+// again to who has it.
 type document struct {
 	json   []byte
 	etag   string
 	header http.Header
 }
 
-func newDocument(encoded []byte) document {
+func newDocument(encoded []byte, maxAge time.Duration) document {
 	sum := sha256.Sum256(encoded)
 	d := document{json: encoded, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, header: http.Header{}}
-	d.header.Set("Cache-Control", "public, max-age=300")
+	d.header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(maxAge/time.Second)))
 	d.header.Set("ETag", d.etag)
 	d.header.Set("Access-Control-Allow-Origin", "*")
 	// net/http counts short answers by itself, and would send longer ones in chunks.
@@ -42,8 +44,27 @@ func (d document) serve(c echo.Context) error {
 	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, d.json)
 }
 
+// keysDocument is the JWKS as it is served, made once for each set of keys.
+type keysDocument struct {
+	document
+	of *token.JWKS
+}
+
+func (e *Endpoints) jwks() *keysDocument {
+	keys := e.Keys.JWKS()
+	if made := e.jwksMade.Load(); made != nil && made.of == keys {
+		return made
+	}
+	made := &keysDocument{newDocument(keys.JSON, token.MaxAge(e.Env.KeyRotation.Value())), keys}
+	e.jwksMade.Store(made)
+	return made
+}
+
 // JWKS serves the public keys. RFC 7517 §5.
-func (e *Endpoints) JWKS() echo.HandlerFunc { return newDocument(e.Keys.JWKS()).serve }
+func (e *Endpoints) JWKS(c echo.Context) error { return e.jwks().serve(c) }
+
+// metadataMaxAge is for how long the discovery document may be kept.
+const metadataMaxAge = 5 * time.Minute
 
 // Metadata serves the discovery document, the same under both its names:
 // RFC 8414 §3 and OIDC Discovery §4. paths is from the route table, by metadata
@@ -94,5 +115,5 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 	if err != nil {
 		return nil, err
 	}
-	return newDocument(encoded).serve, nil
+	return newDocument(encoded, metadataMaxAge).serve, nil
 }

@@ -17,6 +17,8 @@ type feed struct {
 	Feed        string      `json:"feed"`   // changes where the database is a new one
 	Cursor      int64       `json:"cursor"` // to ask with next time
 	Revocations []feedEntry `json:"revocations"`
+	// JWKS is the ETag of the signing keys' document: where it changes, keys have.
+	JWKS string `json:"jwks_etag"`
 }
 
 type feedEntry struct {
@@ -39,6 +41,9 @@ const (
 // expire. It is ours, not a standard's: one question that waits for news costs
 // less than an introspection call for every request, and is as fast. The
 // cursor is what makes it safe: whoever was away continues where it stopped.
+//
+// It tells when the signing keys change, too: who sends the ETag of their JWKS
+// as jwks_etag is answered as soon as that is another one.
 func (e *Endpoints) Revocations(c echo.Context) error {
 	client, err := e.authenticateClient(c, nil)
 	if err != nil {
@@ -58,11 +63,17 @@ func (e *Endpoints) Revocations(c echo.Context) error {
 	if c.QueryParam("feed") != e.Store.FeedID() {
 		after, wait = 0, 0 // the reader knows another database: everything is news
 	}
+	keys := e.jwks()
+	if c.QueryParams().Has("jwks_etag") && c.QueryParam("jwks_etag") != keys.etag {
+		wait = 0
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), time.Duration(wait)*time.Second)
 	defer cancel()
 	go func() { // whoever waits for news does not hold up a stop
 		select {
 		case <-e.stopping:
+			cancel()
+		case <-keys.of.Replaced:
 			cancel()
 		case <-ctx.Done():
 		}
@@ -71,7 +82,7 @@ func (e *Endpoints) Revocations(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := feed{Feed: e.Store.FeedID(), Cursor: after, Revocations: make([]feedEntry, 0, len(entries))}
+	answer := feed{Feed: e.Store.FeedID(), Cursor: after, Revocations: make([]feedEntry, 0, len(entries)), JWKS: e.jwks().etag}
 	for _, entry := range entries {
 		answer.Cursor = entry.Cursor
 		answer.Revocations = append(answer.Revocations, feedEntry{entry.Cursor, entry.GrantID, entry.JWTID, entry.ExpiresAt.Unix()})

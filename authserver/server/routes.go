@@ -35,7 +35,7 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/userinfo", e.Userinfo, "userinfo_endpoint", "OIDC Core §5.3", true},
 		{post, "/userinfo", e.Userinfo, "", "OIDC Core §5.3.1", true},
 		{post, "/introspect", e.Introspect, "introspection_endpoint", "RFC 7662 §2", false},
-		{get, "/jwks", e.JWKS(), "jwks_uri", "RFC 7517 §5", false},
+		{get, "/jwks", e.JWKS, "jwks_uri", "RFC 7517 §5", false},
 		{get, "/revocations", e.Revocations, "", "ours", false},
 		{get, "/.well-known/oauth-authorization-server", s.discovery, "", "RFC 8414 §3", false},
 		{get, "/.well-known/openid-configuration", s.discovery, "", "OIDC Discovery §4", false},

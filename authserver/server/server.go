@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -33,6 +34,7 @@ type Server struct {
 	router    *echo.Echo
 	store     *store.Store
 	endpoints *endpoint.Endpoints
+	ring      *keyRing
 	log       *slog.Logger
 	now       func() time.Time
 	metadata  echo.HandlerFunc
@@ -41,22 +43,31 @@ type Server struct {
 // New opens the database, fills it where it is empty, and puts everything
 // together.
 func New(ctx context.Context, c program.Config) (program.Server, error) {
-	passwords := password.New(c.Random)
-	expand := expander(c.Env)
-	db, err := store.Open(ctx, store.Settings{
-		Path: filepath.Join(c.Env.DataDir, "authserver.db"), Log: c.Log, Now: c.Now,
-		AccessTokenTTL: c.Env.AccessTokenTTL.Value(), Expand: expand,
-		NewFeedID: func() string { return grant.Opaque(c.Random, "f_") },
-	})
+	db, err := openStore(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{store: db, log: c.Log, now: c.Now}
-	if err := s.compose(ctx, c, passwords, expand); err != nil {
+	if err := s.compose(ctx, c, password.New(c.Random), expander(c.Env)); err != nil {
 		_ = db.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// database is the file.
+func database(env environment.Environment) string { return filepath.Join(env.DataDir, "authserver.db") }
+
+func openStore(ctx context.Context, c program.Config) (*store.Store, error) {
+	seal, err := token.NewSeal(c.Env.KeyEncryptionKey.Keys())
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, store.Settings{
+		Path: database(c.Env), Log: c.Log, Now: c.Now,
+		AccessTokenTTL: c.Env.AccessTokenTTL.Value(), Expand: expander(c.Env), Seal: seal,
+		NewFeedID: func() string { return grant.Opaque(c.Random, "f_") },
+	})
 }
 
 func (s *Server) compose(ctx context.Context, c program.Config, passwords *password.Hasher, expand func(string) string) error {
@@ -72,10 +83,11 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	if err := s.refuseDemoSecrets(ctx, c.Env); err != nil {
 		return err
 	}
-	keys, err := s.keys(ctx)
-	if err != nil {
-		return err
+	s.ring = &keyRing{store: s.store, log: c.Log, now: c.Now, every: c.Env.KeyRotation.Value()}
+	if err := s.ring.open(ctx, max(c.Env.AccessTokenTTL.Value(), endpoint.IDTokenTTL)); err != nil {
+		return unusableSeal(c.Env, err)
 	}
+	keys := s.ring.keys
 	clientKeys := jwks.NewKeys(outbound.Client(bool(c.Env.AllowPrivateURIs)), c.Now, c.Log)
 	dice := grant.Environment{Now: c.Now, Random: c.Random, Checks: c.Checks}
 	s.endpoints = endpoint.New(endpoint.Endpoints{
@@ -128,8 +140,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.Se
 // purgeInterval is how often what has expired is forgotten.
 const purgeInterval = 5 * time.Minute
 
-// Work forgets what has expired, until ctx ends.
+// Work forgets what has expired and looks after the keys, until ctx ends.
 func (s *Server) Work(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { s.ring.work(ctx) })
 	ticker := time.NewTicker(purgeInterval)
 	defer ticker.Stop()
 	for {
@@ -155,24 +170,18 @@ func expander(env environment.Environment) func(string) string {
 	return strings.NewReplacer("{ACME_URL}", env.AcmeURL.String(), "{DREAMS_URL}", env.DreamsURL.String()).Replace
 }
 
-// keys reads the signing keys, parsed once.
-func (s *Server) keys(ctx context.Context) (*token.Keys, error) {
-	stored, err := s.store.SigningKeys(ctx)
-	if err != nil {
-		return nil, err
+// unusableSeal words why private keys do not open.
+func unusableSeal(env environment.Environment, err error) error {
+	if !store.Sealed(err) {
+		return err
 	}
-	var keys []token.Key
-	for _, k := range stored {
-		key, err := token.Unmarshal(k.Algorithm, k.PKCS8, k.CreatedAt)
-		if err != nil {
-			return nil, fmt.Errorf("signing key %s: %w", k.ID, err)
-		}
-		keys = append(keys, key)
+	return program.Unusable{
+		Variable: "KEY_ENCRYPTION_KEY", Value: env.KeyEncryptionKey.String(),
+		Expected: "the signing keys in the database are encrypted: expected the key that they were encrypted with",
 	}
-	return token.NewKeys(keys)
 }
 
-// fill stores the seed and makes the first signing keys.
+// fill stores the seed.
 func (s *Server) fill(ctx context.Context, passwords *password.Hasher, expand func(string) string) error {
 	var first store.Seed
 	for _, u := range seed.Users() {
@@ -191,17 +200,6 @@ func (s *Server) fill(ctx context.Context, passwords *password.Hasher, expand fu
 			return err
 		}
 		first.Clients = append(first.Clients, store.NewClient{Client: client})
-	}
-	for _, algorithm := range []string{"ES256", "RS256"} {
-		key, err := token.Generate(algorithm, s.now())
-		if err != nil {
-			return err
-		}
-		pkcs8, err := key.Marshal()
-		if err != nil {
-			return err
-		}
-		first.Keys = append(first.Keys, store.SigningKey{ID: key.ID, Algorithm: key.Algorithm, PKCS8: pkcs8, CreatedAt: key.CreatedAt})
 	}
 	return s.store.Fill(ctx, first, s.now(), expand)
 }

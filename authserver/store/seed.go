@@ -16,7 +16,6 @@ import (
 type Seed struct {
 	Users   []NewUser
 	Clients []NewClient
-	Keys    []SigningKey
 }
 
 // NewUser is a person to store, the password hashed already.
@@ -79,7 +78,7 @@ func (s *Store) Fill(ctx context.Context, seed Seed, now time.Time, expand func(
 				return fmt.Errorf("client %s: %w", c.ID, err)
 			}
 		}
-		return insertKeys(ctx, tx, seed.Keys)
+		return nil
 	})
 	if err != nil {
 		return err

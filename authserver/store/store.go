@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/sqlite"
 )
 
@@ -28,6 +29,7 @@ var ErrNotFound = errors.New("store: not found")
 type Store struct {
 	db      *sqlite.DB
 	feedID  string
+	seal    token.Seal
 	revoked *revoked
 	events  *events
 
@@ -46,6 +48,8 @@ type Settings struct {
 	Log            *slog.Logger
 	Now            func() time.Time
 	AccessTokenTTL time.Duration
+	// Seal encrypts the signing keys' private halves; one without keys leaves them.
+	Seal token.Seal
 	// Expand puts the programs' URLs into registered ones: {ACME_URL}/callback.
 	Expand func(string) string
 	// NewFeedID names the revocation feed of a new database.
@@ -62,7 +66,7 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := &Store{db: db, revoked: newRevoked(), accessTokenTTL: s.AccessTokenTTL}
+	store := &Store{db: db, seal: s.Seal, revoked: newRevoked(), accessTokenTTL: s.AccessTokenTTL}
 	store.events = newEvents(db, s.Log)
 	err = errors.Join(store.seed(ctx, s), store.loadClients(ctx, s.Expand), store.loadRevoked(ctx, s.Now()))
 	if err != nil {

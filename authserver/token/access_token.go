@@ -10,10 +10,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// AccessTokenType is the media type of an access token, without "application/".
-// RFC 9068 §2.1: it keeps an ID token from being taken for one.
-const AccessTokenType = "at+jwt"
-
 // AccessToken is the claims of an access token, RFC 9068 §2.2. Acme Travel
 // writes them down a second time (acme/bearer), on purpose: the contract
 // between the two is the RFC, not a Go type.
@@ -74,7 +70,7 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 // SignAccessToken signs with ES256: a token endpoint signs all day, and RSA
 // would make a twelfth of the tokens.
 func (k *Keys) SignAccessToken(t AccessToken) (string, error) {
-	return k.headers[AccessTokenType+"ES256"].sign(t)
+	return k.Sign(AccessTokenType, ES256, t)
 }
 
 // ErrNotOurs is what reading gives for anything that is not an access token of
@@ -82,7 +78,7 @@ func (k *Keys) SignAccessToken(t AccessToken) (string, error) {
 var ErrNotOurs = errors.New("token: not an access token that this server signed")
 
 // parser leaves the judgement on claims to the checks.
-var parser = jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+var parser = jwt.NewParser(jwt.WithValidMethods([]string{ES256}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
 
 // ReadAccessToken reads an access token that this server signed. It does not
 // judge the claims: expired and revoked tokens are read too.
@@ -97,11 +93,11 @@ func (k *Keys) ReadAccessToken(compact string) (AccessToken, error) {
 	var claims accessTokenClaims
 	_, err := parser.ParseWithClaims(compact, &claims, func(t *jwt.Token) (any, error) {
 		id, _ := t.Header["kid"].(string)
-		key, ok := k.byID[id]
+		key, ok := k.current.Load().byID[id]
 		if typ, _ := t.Header["typ"].(string); !ok || typ != AccessTokenType || key.Algorithm != t.Method.Alg() {
 			return nil, ErrNotOurs
 		}
-		return key.Private.Public(), nil
+		return key.Public, nil
 	})
 	if err != nil {
 		return AccessToken{}, fmt.Errorf("%w: %w", ErrNotOurs, err)

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -31,15 +32,19 @@ type IDToken struct {
 	oauth.PersonClaims // OIDC Core §5.1, where they were asked for here
 }
 
-// SignIDToken signs with RS256, which every client understands: OIDC Core
-// §15.1 makes it mandatory to implement.
-func (k *Keys) SignIDToken(t IDToken) (string, error) { return k.headers["JWTRS256"].sign(t) }
+// SignIDToken signs with the algorithm that the client registered; without one
+// with RS256, which every client understands. OIDC Core §15.1 makes it mandatory
+// to implement.
+func (k *Keys) SignIDToken(registered string, t IDToken) (string, error) {
+	return k.Sign(IDTokenType, cmp.Or(registered, RS256), t)
+}
 
 // AccessTokenHash binds an ID token to the access token beside it.
 //
 // OIDC Core §3.1.3.6: "Its value is the base64url encoding of the left-most
 // half of the hash of the octets of the ASCII representation of the
-// access_token value".
+// access_token value". The hash is that of the ID token's algorithm: SHA-256 for
+// RS256 and for ES256.
 func AccessTokenHash(accessToken string) string {
 	sum := sha256.Sum256([]byte(accessToken))
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
@@ -51,16 +56,16 @@ var ErrNotOurIDToken = errors.New("token: not an ID token that this server signe
 
 // ReadIDToken reads an ID token that this server signed and that comes back as
 // an id_token_hint. It does not judge the claims: OIDC Core §3.1.2.1 has hints
-// accepted that have expired.
+// accepted that have expired, and so those of keys that are gone.
 func (k *Keys) ReadIDToken(compact string) (IDToken, error) {
 	var claims idTokenClaims
 	_, err := idTokenParser.ParseWithClaims(compact, &claims, func(t *jwt.Token) (any, error) {
 		id, _ := t.Header["kid"].(string)
-		key, ok := k.byID[id]
-		if typ, _ := t.Header["typ"].(string); !ok || typ != "JWT" || key.Algorithm != t.Method.Alg() {
+		key, ok := k.current.Load().past[id]
+		if typ, _ := t.Header["typ"].(string); !ok || typ != IDTokenType || key.Algorithm != t.Method.Alg() {
 			return nil, ErrNotOurIDToken
 		}
-		return key.Private.Public(), nil
+		return key.Public, nil
 	})
 	if err != nil {
 		return IDToken{}, fmt.Errorf("%w: %w", ErrNotOurIDToken, err)
@@ -68,7 +73,7 @@ func (k *Keys) ReadIDToken(compact string) (IDToken, error) {
 	return IDToken(claims), nil
 }
 
-var idTokenParser = jwt.NewParser(jwt.WithValidMethods([]string{"ES256", "RS256"}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+var idTokenParser = jwt.NewParser(jwt.WithValidMethods(Algorithms), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
 
 // idTokenClaims is what golang-jwt wants of claims. It validates none of them.
 type idTokenClaims IDToken

@@ -410,40 +410,6 @@ func (w *World) jwks(t testing.TB) []map[string]any {
 	return set.Keys
 }
 
-// OIDC Core §10.1.1: with a new key the old one still verifies; Acme learns of
-// the new one by the first token that names it.
-func TestANewSigningKey(t *testing.T) {
-	t.Parallel()
-	w, old := bothForAlice(t, Options{})
-	before, _ := parts(t, old)
-	if through, refusal := w.preferences(t, old); !through {
-		t.Fatalf("before: %s", refusal)
-	}
-	w.stopAuthserver()
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(newKey(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	runSQL(t, w.DataDir+"/authserver.db", []string{fmt.Sprintf(
-		"INSERT INTO signing_keys (kid, algorithm, private_key, created_at) VALUES ('new', 'ES256', x'%x', %d)", pkcs8, time.Now().Add(time.Hour).UnixMilli())})
-	w.startAuthserver(t)
-	w.Clock.Advance(11 * time.Second) // an unknown kid makes Acme ask once in ten seconds
-	fresh := w.Tokens(t, "alice", "openid preferences:read").String("access_token")
-	after, _ := parts(t, fresh)
-	if after["kid"] == before["kid"] || len(w.jwks(t)) != 3 {
-		t.Errorf("kid %v, before %v; %d keys", after["kid"], before["kid"], len(w.jwks(t)))
-	}
-	for name, token := range map[string]string{"old": old, "new": fresh} {
-		waitFor(t, within, "Acme takes the "+name+" token", func() bool {
-			through, _ := w.preferences(t, token)
-			return through
-		})
-		if !w.active(t, "acme-api", token) {
-			t.Errorf("introspection of the %s token", name)
-		}
-	}
-}
-
 // OIDC Core §5.3, RFC 6750 §3: rows of userinfo, which takes access tokens as
 // an API does.
 func TestUserinfo(t *testing.T) {

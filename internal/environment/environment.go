@@ -3,6 +3,7 @@
 package environment
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -41,6 +42,12 @@ type Environment struct {
 	DeviceCodeTTL        Duration `env:"DEVICE_CODE_TTL" envDefault:"10m"`
 	DevicePollInterval   Duration `env:"DEVICE_POLL_INTERVAL" envDefault:"5s"`
 
+	// KeyRotation is how often the signing keys are replaced; 0: when somebody
+	// orders it. KeyEncryptionKey encrypts them in the database; empty: they lie
+	// there as they are.
+	KeyRotation      Interval       `env:"KEY_ROTATION" envDefault:"2160h"`
+	KeyEncryptionKey EncryptionKeys `env:"KEY_ENCRYPTION_KEY"`
+
 	LegacyGrants     Switch `env:"LEGACY_GRANTS" envDefault:"on"`
 	AllowPrivateURIs Switch `env:"ALLOW_PRIVATE_URIS" envDefault:"off"`
 	AllowDemoSecrets Switch `env:"ALLOW_DEMO_SECRETS" envDefault:"off"`
@@ -69,7 +76,11 @@ func Parse(variables map[string]string) (Environment, error) {
 	if errors.As(err, &parse) {
 		field, _ := reflect.TypeFor[Environment]().FieldByName(parse.Name)
 		name := field.Tag.Get("env")
-		return e, fmt.Errorf("%s=%q cannot be used: %w", name, given[name], parse.Err)
+		value := given[name]
+		if field.Type == reflect.TypeFor[EncryptionKeys]() {
+			value = Secret
+		}
+		return e, fmt.Errorf("%s=%q cannot be used: %w", name, value, parse.Err)
 	}
 	return e, err
 }
@@ -179,6 +190,66 @@ func (d *Duration) UnmarshalText(text []byte) error {
 
 // Value is the span as the standard library has it.
 func (d Duration) Value() time.Duration { return time.Duration(d) }
+
+// Interval is how often something happens; 0: not by itself.
+type Interval time.Duration
+
+// shortestInterval keeps a server from doing nothing else.
+const shortestInterval = 10 * time.Second
+
+func (i *Interval) UnmarshalText(text []byte) error {
+	span, err := time.ParseDuration(string(text))
+	if err != nil || (span != 0 && span < shortestInterval) {
+		return errors.New("expected 0, or a Go duration of 10s and more, such as 2160h")
+	}
+	*i = Interval(span)
+	return nil
+}
+
+// Value is the span as the standard library has it.
+func (i Interval) Value() time.Duration { return time.Duration(i) }
+
+// Secret stands for a value that must not be shown.
+const Secret = "a secret"
+
+// EncryptionKeys are keys of AES-256 in base64, one or several separated by
+// commas: the first encrypts, the others are those that did before it.
+type EncryptionKeys string
+
+func (k *EncryptionKeys) UnmarshalText(text []byte) error {
+	for word := range strings.SplitSeq(string(text), ",") {
+		if key, err := decodeKey(word); err != nil || len(key) != 32 {
+			return errors.New("expected 32 bytes in base64, as openssl rand -base64 32 makes them; behind a comma what was used before")
+		}
+	}
+	*k = EncryptionKeys(text)
+	return nil
+}
+
+// decodeKey takes both alphabets of RFC 4648, padded or not.
+func decodeKey(word string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/", "=", "").Replace(strings.TrimSpace(word)))
+}
+
+// Keys are the keys, decoded.
+func (k EncryptionKeys) Keys() (keys [][]byte) {
+	if k == "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(string(k), ",") {
+		key, _ := decodeKey(word) // UnmarshalText took it
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// String keeps the keys out of logs.
+func (k EncryptionKeys) String() string {
+	if k == "" {
+		return ""
+	}
+	return Secret
+}
 
 // Switch is on or off.
 type Switch bool

@@ -18,6 +18,7 @@ func TestNothingHasToBeSet(t *testing.T) {
 		DataDir:        "./data",
 		AccessTokenTTL: Duration(time.Hour), RefreshTokenTTL: Duration(365 * 24 * time.Hour),
 		AuthorizationCodeTTL: Duration(time.Minute), DeviceCodeTTL: Duration(10 * time.Minute), DevicePollInterval: Duration(5 * time.Second),
+		KeyRotation:  Interval(90 * 24 * time.Hour),
 		LegacyGrants: true, Wiretap: true,
 	}
 	if got != want {
@@ -56,6 +57,8 @@ var values = []struct {
 	{"AUTHORIZATION_CODE_TTL", durations, badDurations, "expected a Go duration"},
 	{"DEVICE_CODE_TTL", durations, badDurations, "expected a Go duration"},
 	{"DEVICE_POLL_INTERVAL", durations, badDurations, "expected a Go duration"},
+	{"KEY_ROTATION", []string{"0", "10s", "24h", "2160h"}, []string{"-1h", "9s", "1ms", "90d", "off", "1"}, "expected 0, or a Go duration"},
+	{"KEY_ENCRYPTION_KEY", encryptionKeys, badEncryptionKeys, "expected 32 bytes in base64"},
 	{"LEGACY_GRANTS", switches, badSwitches, "expected on or off"},
 	{"ALLOW_PRIVATE_URIS", switches, badSwitches, "expected on or off"},
 	{"ALLOW_DEMO_SECRETS", switches, badSwitches, "expected on or off"},
@@ -80,6 +83,12 @@ var (
 	badDurations = []string{"3600", "0", "0s", "-1h", "1d", "an hour"}
 	switches     = []string{"on", "off"}
 	badSwitches  = []string{"true", "1", "On", "yes"}
+
+	encryptionKeys = []string{
+		"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHv8=", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHv8", "__79AwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHv8=",
+		"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHv8=, /+79AwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHv8=",
+	}
+	badEncryptionKeys = []string{"hunter2", "AAECAwQFBgcICQoLDA0ODw==", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHv8=,", strings.Repeat("ab", 32)}
 )
 
 func TestAValueThatCannotBeUsedIsNamedInOneLine(t *testing.T) {
@@ -95,7 +104,11 @@ func TestAValueThatCannotBeUsedIsNamedInOneLine(t *testing.T) {
 				t.Errorf("%s=%q was taken", v.name, value)
 				continue
 			}
-			want := fmt.Sprintf("%s=%q cannot be used: %s", v.name, value, v.expected)
+			shown := value
+			if v.name == "KEY_ENCRYPTION_KEY" {
+				shown = Secret
+			}
+			want := fmt.Sprintf("%s=%q cannot be used: %s", v.name, shown, v.expected)
 			if !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s=%q: got %q, want %q in one line", v.name, value, err, want)
 			}
@@ -135,6 +148,7 @@ func TestValuesArriveWhereTheyBelong(t *testing.T) {
 		AuthserverBackchannelURL: "http://d:5", AcmeBackchannelURL: "http://e:6", DreamsBackchannelURL: "http://f:7",
 		DataDir: "/data", AccessTokenTTL: Duration(time.Second), RefreshTokenTTL: Duration(2 * time.Second),
 		AuthorizationCodeTTL: Duration(3 * time.Second), DeviceCodeTTL: Duration(4 * time.Second), DevicePollInterval: Duration(5 * time.Second),
+		KeyRotation:      Interval(90 * 24 * time.Hour),
 		AllowPrivateURIs: true, AllowDemoSecrets: true, RegistrationToken: "secret", SMTPURL: "mail:25",
 	}
 	if err != nil || e != want {

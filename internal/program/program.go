@@ -49,14 +49,22 @@ func Configure(env environment.Environment, log *slog.Logger) Config {
 	return Config{Env: env, Log: log, Now: time.Now, Random: rand.Reader, Back: backchannel.Transport(env)}
 }
 
+// Command is what a program does instead of serving, and then ends: its name is
+// the first argument.
+type Command struct {
+	Name string
+	Run  func(ctx context.Context, c Config, args []string, out io.Writer) error
+}
+
 // workTimeout is how long Work may take to end once the last request is answered.
 const workTimeout = 2 * time.Second
 
 // Main runs a program and returns its exit status: 0 after a graceful stop, 1
 // when it failed, 2 when it was started with something that cannot be used.
 // "healthcheck" as the only argument asks the running program whether it is
-// ready, for containers, which have no curl.
-func Main(name string, public func(environment.Environment) environment.BaseURL, compose func(context.Context, Config) (Server, error)) int {
+// ready, for containers, which have no curl; other words are the program's own
+// commands.
+func Main(name string, public func(environment.Environment) environment.BaseURL, compose func(context.Context, Config) (Server, error), commands ...Command) int {
 	env, err := environment.Parse(variables())
 	if err != nil {
 		return fail(name, 2, err)
@@ -72,7 +80,7 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		}
 		return 0
 	case len(os.Args) > 1:
-		return fail(name, 2, fmt.Errorf("argument %q is not known: expected none, or healthcheck", os.Args[1]))
+		return command(name, env, commands, os.Args[1:])
 	}
 
 	// Signals stay caught to the end: a second one must not cut a stop short.
@@ -122,6 +130,34 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 	}
 	return 0
 }
+
+// command runs the command that the arguments name.
+func command(name string, env environment.Environment, commands []Command, args []string) int {
+	known := "healthcheck"
+	for _, c := range commands {
+		if c.Name != args[0] {
+			known += " or " + c.Name
+			continue
+		}
+		ctx, ignore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer ignore()
+		log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("program", name)
+		err := c.Run(ctx, Configure(env, log), args[1:], os.Stdout)
+		switch {
+		case err == nil:
+			return 0
+		case errors.As(err, new(Unusable)), errors.As(err, new(Usage)):
+			return fail(name, 2, err)
+		}
+		return fail(name, 1, err)
+	}
+	return fail(name, 2, fmt.Errorf("argument %q is not known: expected none, or %s", args[0], known))
+}
+
+// Usage is arguments of a command that cannot be used.
+type Usage struct{ Reason string }
+
+func (u Usage) Error() string { return u.Reason }
 
 // limitMemory sets the garbage collector, unless the operator does (GOGC,
 // GOMEMLIMIT). The programs live in a few megabytes: collecting whenever these

@@ -22,6 +22,7 @@ import (
 
 // DB is an open database.
 type DB struct {
+	path       string
 	readers    *sql.DB
 	writer     *sql.DB
 	statements sync.Map // SQL text to *sql.Stmt of readers
@@ -46,7 +47,7 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
-	writer, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
+	writer, err := sql.Open("sqlite", dsn(path, "_txlock=immediate&_pragma=secure_delete(1)"))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 	readers.SetMaxOpenConns(connections)
 	readers.SetMaxIdleConns(connections)
 	db := &DB{
-		readers: readers, writer: writer,
+		path: path, readers: readers, writer: writer,
 		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	go db.write()
@@ -100,6 +101,22 @@ func (db *DB) Close() error {
 	db.closeOnce.Do(func() { close(db.closing) })
 	<-db.done
 	return errors.Join(db.readers.Close(), db.writer.Close())
+}
+
+// Checkpoint moves what the write-ahead log holds into the file and empties the
+// log. What was erased is then nowhere any more: the writer overwrites with
+// zeros what it deletes (secure_delete).
+func (db *DB) Checkpoint(ctx context.Context) error {
+	own, err := sql.Open("sqlite", dsn(db.path, "_txlock=immediate"))
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	var busy, pages, moved int
+	if err := own.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
+		return err
+	}
+	return nil // a reader that holds it up does so for a moment: the next commits overwrite the log
 }
 
 // Ping tells whether the database still answers.

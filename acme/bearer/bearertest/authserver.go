@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,6 +70,7 @@ type Authserver struct {
 	Keys        []Key
 	Issuer      string // in the discovery document
 	Down        bool   // every answer is a 503
+	Silent      bool   // the feed does not tell of other keys
 	FeedID      string
 	Revocations []Revocation
 	changed     chan struct{}
@@ -209,7 +211,17 @@ func (a *Authserver) jwks(w http.ResponseWriter, _ *http.Request) {
 	for _, k := range a.Keys {
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.Private.Public(), KeyID: k.ID, Algorithm: k.Algorithm, Use: "sig"})
 	}
+	w.Header().Set("ETag", a.etag())
 	a.write(w, set)
+}
+
+// etag is of the JWKS: the names of the keys say which they are.
+func (a *Authserver) etag() string {
+	var names []string
+	for _, k := range a.Keys {
+		names = append(names, k.ID)
+	}
+	return strconv.Quote(strings.Join(names, " "))
 }
 
 func (a *Authserver) feed(w http.ResponseWriter, r *http.Request) {
@@ -234,8 +246,13 @@ func (a *Authserver) feed(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		changed := a.changed
-		if a.Down || len(news) > 0 || wait == 0 || r.FormValue("feed") != a.FeedID {
-			a.write(w, map[string]any{"feed": a.FeedID, "cursor": len(a.Revocations), "revocations": news})
+		otherKeys := !a.Silent && r.FormValue("jwks_etag") != a.etag()
+		if a.Down || len(news) > 0 || wait == 0 || r.FormValue("feed") != a.FeedID || otherKeys {
+			answer := map[string]any{"feed": a.FeedID, "cursor": len(a.Revocations), "revocations": news}
+			if !a.Silent {
+				answer["jwks_etag"] = a.etag()
+			}
+			a.write(w, answer)
 			return
 		}
 		a.mu.Unlock()

@@ -4,7 +4,7 @@ package imports
 
 // infrastructure is what every program is composed with.
 var infrastructure = []string{
-	"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/outbound", "internal/program", "internal/sqlite",
+	"internal/backchannel", "internal/check", "internal/dpop", "internal/environment", "internal/httpserver", "internal/outbound", "internal/program", "internal/sqlite",
 }
 
 // mayImport has a line for every package of ours: the packages of ours that it
@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 
 	"acme":        {"acme/server", "internal/environment", "internal/program"},
 	"acme/travel": {}, // the nouns
-	"acme/bearer": {"internal/check"},
+	"acme/bearer": {"internal/check", "internal/dpop"},
 	"acme/store":  {"acme/bearer", "acme/travel", "internal/sqlite", "seed"},
 	"acme/page":   {"acme/travel", "views"},
 	"acme/api":    append([]string{"acme/bearer", "acme/store", "acme/travel"}, infrastructure...),
@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 	"dreams/server":    append([]string{"dreams/...", "internal/wiretap", "seed", "views"}, infrastructure...),
 
 	"internal/check":       {},
+	"internal/dpop":        {"internal/check"},
 	"internal/environment": {},
 	"internal/sqlite":      {},
 	"internal/imports":     {},
@@ -85,7 +86,7 @@ var mayKnow = map[string][]string{
 	"github.com/pressly/goose":  {"internal/sqlite"},
 	"github.com/caarlos0/env":   {"internal/environment"},
 	"github.com/chromedp":       {"internal/e2e/..."},
-	"github.com/golang-jwt/jwt": {"authserver/token", "authserver/grant", "acme/bearer", "internal/e2e/...", "internal/bench/..."},
+	"github.com/golang-jwt/jwt": {"authserver/token", "authserver/grant", "acme/bearer", "internal/dpop", "internal/e2e/...", "internal/bench/..."},
 }
 
 // standardLibraryOnly lists what a reader can copy into any project as it is.

@@ -14,6 +14,7 @@ import (
 
 	"example.com/acme-dreams/acme/bearer"
 	"example.com/acme-dreams/acme/store"
+	"example.com/acme-dreams/internal/dpop"
 	"example.com/acme-dreams/internal/environment"
 )
 
@@ -90,13 +91,30 @@ func (a *API) Mount(e *echo.Echo) {
 // route wants. Nothing is read or looked up before.
 func (a *API) authorized(r Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		token, err := a.Verifier.Verify(c.Request().Context(), c.Request().Header, bearer.Need{Scope: r.Scope, MaxAge: r.MaxAge})
+		token, err := a.Verifier.Verify(c.Request(), bearer.Need{Scope: r.Scope, MaxAge: r.MaxAge})
 		tellScopes(c.Response().Header(), r, token, err)
+		a.tellNonce(c, err)
 		if err != nil {
 			return err
 		}
 		return r.Handle(c, token)
 	}
+}
+
+// tellNonce gives whoever uses proofs, or does not know yet how to come in, what
+// the next proof must hold. RFC 9449 §9, §8.2: on any answer.
+func (a *API) tellNonce(c echo.Context, err error) {
+	if dpop.Sent(c.Request().Header) || unauthorized(err) {
+		c.Response().Header().Set("DPoP-Nonce", a.Verifier.Proofs.Nonce())
+	}
+}
+
+func unauthorized(err error) bool {
+	if err == nil {
+		return false
+	}
+	var refusal *bearer.Refusal
+	return errors.As(err, &refusal) && refusal.Status() == http.StatusUnauthorized
 }
 
 // tellScopes says on every answer what the token has and what the request

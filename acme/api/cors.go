@@ -28,7 +28,7 @@ func allowAnyOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		h := c.Response().Header()
 		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 		h.Set("Access-Control-Max-Age", "600")
 		return c.NoContent(http.StatusNoContent)
 	}
@@ -36,5 +36,5 @@ func allowAnyOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 
 func allowOrigin(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Location, Retry-After, X-OAuth-Scopes, X-Accepted-OAuth-Scopes")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, Location, Retry-After, X-OAuth-Scopes, X-Accepted-OAuth-Scopes")
 }

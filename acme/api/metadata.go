@@ -3,6 +3,8 @@ package api
 import (
 	"encoding/json"
 	"slices"
+
+	"example.com/acme-dreams/internal/dpop"
 )
 
 // protectedResourceMetadata is RFC 9728 §2: what a client that was answered 401
@@ -18,11 +20,13 @@ func (a *API) protectedResourceMetadata() []byte {
 		Issuers       []string `json:"authorization_servers"`
 		Scopes        []string `json:"scopes_supported"`
 		Methods       []string `json:"bearer_methods_supported"`
+		ProofAlgs     []string `json:"dpop_signing_alg_values_supported"`
+		ProofRequired bool     `json:"dpop_bound_access_tokens_required"` // false: bearer tokens open the API too
 		Name          string   `json:"resource_name"`
 		Documentation string   `json:"resource_documentation"`
 	}{
 		Resource: string(a.URL), Issuers: []string{string(a.Authserver)}, Scopes: slices.Compact(scopes),
-		Methods: []string{"header"}, Name: "Acme Travel", Documentation: string(a.URL) + openAPIPath,
+		Methods: []string{"header"}, ProofAlgs: dpop.Algorithms, Name: "Acme Travel", Documentation: string(a.URL) + openAPIPath,
 	})
 	if err != nil {
 		panic(err) // strings always encode

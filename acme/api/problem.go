@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -27,7 +28,7 @@ type problem struct {
 	MaxAge int     `json:"max_age,omitempty"` // RFC 9470 §3, likewise
 	Errors []fault `json:"errors,omitempty"`
 
-	header map[string]string
+	header http.Header
 }
 
 type fault struct {
@@ -50,9 +51,7 @@ func (a *API) Problem(c echo.Context, err error) {
 		a.Log.Error("request failed", "method", c.Request().Method, "path", c.Request().URL.Path, "error", err)
 	}
 	allowOrigin(c.Response().Header())
-	for name, value := range p.header {
-		c.Response().Header().Set(name, value)
-	}
+	maps.Copy(c.Response().Header(), p.header)
 	b, err := json.Marshal(p)
 	if err == nil {
 		err = c.Blob(p.Status, "application/problem+json", b)
@@ -76,7 +75,7 @@ func (a *API) problem(ctx context.Context, err error) problem {
 	case errors.As(err, &refusal):
 		p := newProblem(refusal.Status(), refusal.Description+".")
 		p.Error, p.MaxAge = refusal.Code, int(refusal.MaxAge/time.Second)
-		p.header = map[string]string{"WWW-Authenticate": refusal.Challenge(a.links.metadata())}
+		p.header = http.Header{echo.HeaderWWWAuthenticate: refusal.Challenges(a.links.metadata())}
 		return p
 	case errors.As(err, &unavailable):
 		return tryAgain(unavailable.Reason, unavailable.RetryAfter)
@@ -102,7 +101,7 @@ func (a *API) problem(ctx context.Context, err error) problem {
 
 func tryAgain(detail string, after time.Duration) problem {
 	p := newProblem(http.StatusServiceUnavailable, detail)
-	p.header = map[string]string{"Retry-After": strconv.Itoa(int(after / time.Second))}
+	p.header = http.Header{echo.HeaderRetryAfter: {strconv.Itoa(int(after / time.Second))}}
 	return p
 }
 

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"example.com/acme-dreams/acme/bearer"
 	"example.com/acme-dreams/acme/bearer/bearertest"
 	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/dpop"
 )
 
 // memory keeps revocations as the store does, and fails when told to.
@@ -67,6 +69,7 @@ func resourceServer(t *testing.T, a *bearertest.Authserver, kept *memory, runner
 	go func() { feed.Work(ctx); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
 	v := &bearer.Verifier{Issuer: a.URL, Resource: bearertest.Resource, Keys: keys, Feed: feed, Checks: runner, Now: a.Clock.Now}
+	v.Proofs = dpop.NewVerifier(a.Clock.Now, rand.Reader, runner)
 	eventually(t, "revocations are known", feed.Fresh)
 	return v
 }
@@ -85,9 +88,18 @@ func present(v *bearer.Verifier, token, scope string) error {
 }
 
 func presentFor(v *bearer.Verifier, token string, need bearer.Need) error {
-	_, err := v.Verify(context.Background(), http.Header{"Authorization": {"Bearer " + token}}, need)
+	_, err := v.Verify(request(http.Header{"Authorization": {"Bearer " + token}}), need)
 	return err
 }
+
+func request(header http.Header) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header = header
+	return r
+}
+
+// path is what every request here asks for.
+const path = "/api/v1/me"
 
 func refused(t *testing.T, err error, code string) *bearer.Refusal {
 	t.Helper()
@@ -140,6 +152,9 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 		"token is not from the future":    {bearer.InvalidToken, public, 0, with("nbf", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() + 11 })},
 		"required claims are there":       {bearer.InvalidToken, public, 0, with("jti", func(*bearertest.Authserver) any { return nil })},
 		"token was not revoked":           {bearer.InvalidToken, public, 0, with("jti", func(*bearertest.Authserver) any { return "revoked" })},
+		"token that is bound to a key is not sent as Bearer": {bearer.InvalidToken, public, 0, with("cnf", func(*bearertest.Authserver) any {
+			return map[string]string{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
+		})},
 		"token has the scope": {bearer.InsufficientScope, private, 0, func(a *bearertest.Authserver) string {
 			return a.Token(a.Claims(alice, public))
 		}},
@@ -147,8 +162,9 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 		"a person stands behind a private scope": {bearer.InsufficientScope, private, 0, with("sub", func(*bearertest.Authserver) any { return "dreams-web" })},
 	}
 	elsewhere := map[string]string{
-		"kid names a key of the issuer":           "doubled: the next two refuse where there is no key. It stands for its own words",
-		"revocations are known, for private data": "TestPrivateDataIsRefusedWhileRevocationsAreNotKnown",
+		"kid names a key of the issuer":                "doubled: the next two refuse where there is no key. It stands for its own words",
+		"revocations are known, for private data":      "TestPrivateDataIsRefusedWhileRevocationsAreNotKnown",
+		"token that is sent as DPoP is bound to a key": "doubled: no proof's key is the one that such a token is bound to",
 	}
 	for _, rule := range bearer.Rules() {
 		attack, ok := attacks[rule.Name]
@@ -308,8 +324,8 @@ func TestAWriteWantsALoginNotOlderThanFiveMinutes(t *testing.T) {
 	}
 	a.Clock.Advance(time.Second)
 	r := refused(t, presentFor(v, token, write), bearer.InsufficientUserAuthentication)
-	if want := `max_age="300"`; r.Status() != http.StatusUnauthorized || !strings.Contains(r.Challenge("x"), want) {
-		t.Errorf("%d %s, want %s", r.Status(), r.Challenge("x"), want)
+	if want := `max_age="300"`; r.Status() != http.StatusUnauthorized || !strings.Contains(r.Challenges("x")[0], want) {
+		t.Errorf("%d %s, want %s", r.Status(), r.Challenges("x")[0], want)
 	}
 	if err := present(v, token, private); err != nil {
 		t.Errorf("it no longer reads: %v", err)
@@ -383,7 +399,7 @@ func TestWhereATokenStands(t *testing.T) {
 		{"two tokens", []string{"Bearer " + token + ", Bearer " + token}, 401, bearer.InvalidToken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := v.Verify(t.Context(), http.Header{"Authorization": c.header}, bearer.Need{Scope: public})
+			_, err := v.Verify(request(http.Header{"Authorization": c.header}), bearer.Need{Scope: public})
 			if c.status == 0 {
 				if err != nil {
 					t.Error(err)
@@ -400,16 +416,17 @@ func TestWhereATokenStands(t *testing.T) {
 // RFC 6750 §3 and RFC 9728 §5.1.
 func TestChallenge(t *testing.T) {
 	const metadata = "http://acme.test/.well-known/oauth-protected-resource"
+	const both = `DPoP realm="acme", algs="ES256 PS256 EdDSA", resource_metadata="` + metadata + `"`
 	for _, c := range []struct {
 		refusal bearer.Refusal
-		want    string
+		want    []string
 	}{
-		{bearer.Refusal{Description: "No token"}, `Bearer realm="acme", resource_metadata="` + metadata + `"`},
-		{bearer.Refusal{Code: bearer.InvalidToken, Description: "Gone"}, `Bearer realm="acme", error="invalid_token", error_description="Gone", resource_metadata="` + metadata + `"`},
-		{bearer.Refusal{Code: bearer.InsufficientScope, Description: "More", Scope: "blog:read"}, `Bearer realm="acme", error="insufficient_scope", error_description="More", scope="blog:read", resource_metadata="` + metadata + `"`},
+		{bearer.Refusal{Description: "No token"}, []string{`Bearer realm="acme", resource_metadata="` + metadata + `"`, both}},
+		{bearer.Refusal{Code: bearer.InvalidToken, Description: "Gone"}, []string{`Bearer realm="acme", error="invalid_token", error_description="Gone", resource_metadata="` + metadata + `"`, both}},
+		{bearer.Refusal{Code: bearer.InsufficientScope, Description: "More", Scope: "blog:read"}, []string{`Bearer realm="acme", error="insufficient_scope", error_description="More", scope="blog:read", resource_metadata="` + metadata + `"`}},
 	} {
-		if got := c.refusal.Challenge(metadata); got != c.want {
-			t.Errorf("got  %s\nwant %s", got, c.want)
+		if got := c.refusal.Challenges(metadata); !slices.Equal(got, c.want) {
+			t.Errorf("got  %q\nwant %q", got, c.want)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type presentation struct {
 	// remembered: this very token's signature was verified before, with this key.
 	remembered bool
 
+	scheme   string // Bearer or DPoP
 	issuer   string // the authorization server we trust
 	resource string // who we are
 	need     Need   // what the request wants of a token
@@ -31,8 +32,8 @@ type presentation struct {
 // It is for iat and nbf alone: a token that has expired has expired.
 const clockSkew = 10 * time.Second
 
-// checks is the judgement on an access token, in order.
-var checks = []check.Check[*presentation]{
+// tokenChecks is the judgement on an access token, in order.
+var tokenChecks = []check.Check[*presentation]{
 	check.New("typ is at+jwt", "RFC 9068 §4", checkType),
 	check.New("no critical header that we do not know", "RFC 7515 §4.1.11", checkCritical),
 	check.New("kid names a key of the issuer", "RFC 9068 §4", checkKey),
@@ -44,14 +45,23 @@ var checks = []check.Check[*presentation]{
 	check.New("token is not from the future", "RFC 7519 §4.1.5", checkNotBefore),
 	check.New("required claims are there", "RFC 9068 §2.2", checkRequiredClaims),
 	check.New("token was not revoked", "RFC 7009 §2.1", checkRevocation),
+	check.New("token that is bound to a key is not sent as Bearer", "RFC 9449 §7.2", checkBoundScheme),
+	check.New("token that is sent as DPoP is bound to a key", "RFC 9449 §7.1", checkBoundToken),
+}
+
+// accessChecks is about what the token opens. It comes after the proof: whoever
+// merely stole a token learns nothing here.
+var accessChecks = []check.Check[*presentation]{
 	check.New("token has the scope", "RFC 6750 §3.1", checkScope),
 	check.New("a person stands behind a private scope", "RFC 9068 §5", checkUser),
 	check.New("a write wants a recent login", "RFC 9470 §3", checkLogin),
 	check.New("revocations are known, for private data", "our policy, RFC 7009 §3", checkFeed),
 }
 
-// Rules lists the checks for an index.
-func Rules() []check.Rule { return check.Rules("Acme's API: access token", checks) }
+// Rules lists the checks for an index; those of a proof are internal/dpop's.
+func Rules() []check.Rule {
+	return append(check.Rules("Acme's API: access token", tokenChecks), check.Rules("Acme's API: what it opens", accessChecks)...)
+}
 
 // "The resource server MUST verify that the typ header value is at+jwt or
 // application/at+jwt and reject tokens carrying any other value." An ID token
@@ -155,6 +165,27 @@ func checkRequiredClaims(p *presentation) error {
 func checkRevocation(p *presentation) error {
 	if p.revoked {
 		return invalidToken("The token was revoked")
+	}
+	return nil
+}
+
+// "Such a protected resource MUST reject a DPoP-bound access token received as a
+// bearer token". Otherwise a thief would leave the proof out. This is all that
+// "required" means here: whoever has a bound token cannot do without a proof,
+// and an application whose tokens are always bound is registered with
+// dpop_bound_access_tokens at the authorization server.
+func checkBoundScheme(p *presentation) error {
+	if p.scheme == Bearer && p.token.Claims.Confirmation != nil {
+		return &Refusal{Code: InvalidToken, Description: "The token is bound to a key: send it by the scheme DPoP, with a proof", wanted: DPoP}
+	}
+	return nil
+}
+
+// RFC 9449 §7.1 wants a proof's key to be the one "to which the access token is
+// bound": there is none.
+func checkBoundToken(p *presentation) error {
+	if p.scheme == DPoP && p.token.Claims.BoundTo() == "" {
+		return invalidToken("The token is bound to no key: it is a bearer token")
 	}
 	return nil
 }

@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"example.com/acme-dreams/internal/dpop"
 )
 
-// Error codes of RFC 6750 §3.1 and RFC 9470 §3.
+// Error codes of RFC 6750 §3.1 and RFC 9470 §3. Those of RFC 9449 §7.1 are in
+// internal/dpop.
 const (
 	InvalidRequest                 = "invalid_request"
 	InvalidToken                   = "invalid_token"
@@ -24,6 +27,9 @@ type Refusal struct {
 	Held        string // what a token has that is good but for what the request needs
 
 	MaxAge time.Duration // with InsufficientUserAuthentication: how old a login may be
+
+	scheme string // by which the token came; empty: none came
+	wanted string // by which it should have come; empty: by that one
 }
 
 func (r *Refusal) Error() string { return strings.TrimSpace(r.Code + " " + r.Description) }
@@ -49,23 +55,36 @@ func (r *Refusal) Status() int {
 	}
 }
 
-// Challenge is the WWW-Authenticate header: RFC 6750 §3, with the address of
-// our metadata (RFC 9728 §5.1), from which a client that knows nothing finds
-// the authorization server.
-func (r *Refusal) Challenge(resourceMetadata string) string {
-	var b strings.Builder
-	b.WriteString(`Bearer realm="acme"`)
+// Challenges are the WWW-Authenticate headers: RFC 6750 §3 and RFC 9449 §7.1,
+// with the address of our metadata (RFC 9728 §5.1), from which a client that
+// knows nothing finds the authorization server. A 401 names both schemes, and
+// the first one is the one by which the token came: RFC 9449 §7.2, "the
+// corresponding challenge SHOULD be used to deliver error information".
+func (r *Refusal) Challenges(resourceMetadata string) []string {
+	fault := ""
 	if r.Code != "" {
-		fmt.Fprintf(&b, `, error="%s", error_description="%s"`, r.Code, r.Description)
+		fault = fmt.Sprintf(`, error="%s", error_description="%s"`, r.Code, r.Description)
 	}
 	if r.Scope != "" {
-		fmt.Fprintf(&b, `, scope="%s"`, r.Scope)
+		fault += fmt.Sprintf(`, scope="%s"`, r.Scope)
 	}
 	if r.MaxAge != 0 {
-		fmt.Fprintf(&b, `, max_age="%d"`, r.MaxAge/time.Second)
+		fault += fmt.Sprintf(`, max_age="%d"`, r.MaxAge/time.Second)
 	}
-	fmt.Fprintf(&b, `, resource_metadata="%s"`, resourceMetadata)
-	return b.String()
+	metadata := fmt.Sprintf(`, resource_metadata="%s"`, resourceMetadata)
+	const bearer = `Bearer realm="acme"`
+	proof := fmt.Sprintf(`DPoP realm="acme", algs="%s"`, strings.Join(dpop.Algorithms, " "))
+	all := []string{bearer + fault + metadata, proof + metadata}
+	switch {
+	case r.wanted == DPoP:
+		all = []string{proof + fault + metadata, bearer + fault + metadata}
+	case r.scheme == DPoP:
+		all = []string{proof + fault + metadata, bearer + metadata}
+	}
+	if r.Status() != http.StatusUnauthorized {
+		return all[:1]
+	}
+	return all
 }
 
 // Unavailable is why we can't judge at the moment: the answer is a 503.

@@ -44,6 +44,20 @@ type Claims struct {
 	// GrantID is private to us: which authorization the token came from, so
 	// that one revocation reaches all its tokens.
 	GrantID string `json:"grant_id"`
+
+	// Confirmation names the key that whoever uses the token must hold: RFC 7800
+	// §3.1, RFC 9449 §6.1.
+	Confirmation *struct {
+		JKT string `json:"jkt"`
+	} `json:"cnf"`
+}
+
+// BoundTo is the thumbprint of the key that the token is bound to; empty: to none.
+func (c *Claims) BoundTo() string {
+	if c.Confirmation == nil {
+		return ""
+	}
+	return c.Confirmation.JKT
 }
 
 // HasScope tells whether the token has a scope, RFC 6749 §3.3.
@@ -98,22 +112,32 @@ func decode(part string, into any) error {
 	return nil
 }
 
+// The schemes by which a token is sent: RFC 6750 §2.1, RFC 9449 §7.1.
+const (
+	Bearer = "Bearer"
+	DPoP   = "DPoP"
+)
+
 // fromHeader takes the token out of the Authorization header, the only place
 // we look: RFC 6750 §2.3 tells why not in the URL, and RFC 9700 §4.3.2 forbids
 // it.
-func fromHeader(h http.Header) (string, error) {
+func fromHeader(h http.Header) (scheme, token string, err error) {
 	values := h.Values("Authorization")
 	switch len(values) {
 	case 0:
-		return "", errNoToken
+		return "", "", errNoToken
 	case 1:
 	default:
-		return "", &Refusal{Code: InvalidRequest, Description: "More than one Authorization header"}
+		return "", "", &Refusal{Code: InvalidRequest, Description: "More than one Authorization header"}
 	}
-	scheme, token, _ := strings.Cut(values[0], " ")
+	scheme, token, _ = strings.Cut(values[0], " ")
+	token = strings.TrimLeft(token, " ")
 	// RFC 9110 §11.1: the scheme is case-insensitive.
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", errNoToken
+	switch {
+	case strings.EqualFold(scheme, Bearer):
+		return Bearer, token, nil
+	case strings.EqualFold(scheme, DPoP):
+		return DPoP, token, nil
 	}
-	return strings.TrimLeft(token, " "), nil
+	return "", "", errNoToken
 }

@@ -1,13 +1,14 @@
 package bearer
 
 import (
-	"context"
 	"crypto/sha256"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/dpop"
 )
 
 // Verifier accepts access tokens of one authorization server for one resource.
@@ -16,6 +17,7 @@ type Verifier struct {
 	Resource string // our identifier, in aud
 	Keys     *Keys
 	Feed     *Feed
+	Proofs   *dpop.Verifier
 	Checks   check.Runner
 	Now      func() time.Time
 
@@ -29,15 +31,31 @@ type Need struct {
 }
 
 // Verify judges the access token of a request. Its error is a *Refusal, an
-// *Unavailable, or ctx's.
-func (v *Verifier) Verify(ctx context.Context, header http.Header, need Need) (*Token, error) {
-	compact, err := fromHeader(header)
+// *Unavailable, or that of the request's context.
+func (v *Verifier) Verify(r *http.Request, need Need) (*Token, error) {
+	scheme, compact, err := fromHeader(r.Header)
 	if err != nil {
 		return nil, err
 	}
+	token, err := v.judge(r, scheme, compact, need)
+	if err == nil {
+		return token, nil
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		refusal.scheme = scheme
+	}
+	return nil, err
+}
+
+// judge has three steps: is the token good, does whoever sent it hold the key
+// that it is bound to, and may it do what it wants?
+func (v *Verifier) judge(r *http.Request, scheme, compact string, need Need) (*Token, error) {
+	ctx := r.Context()
 	sum := sha256.Sum256([]byte(compact))
 	token, key, remembered := v.verified.get(sum)
 	if !remembered {
+		var err error
 		if token, err = Parse(compact); err != nil {
 			return nil, invalidToken("This is not an access token of ours")
 		}
@@ -48,18 +66,42 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, need Need) (*
 	}
 	fresh := v.Feed.Fresh() || (Private(need.Scope) && v.Feed.CatchUp(ctx))
 	now := v.Now()
-	err = check.Run(ctx, v.Checks, checks, &presentation{
-		token: token, key: current, remembered: remembered && key == current,
+	p := &presentation{
+		token: token, key: current, remembered: remembered && key == current, scheme: scheme,
 		issuer: v.Issuer, resource: v.Resource, need: need, now: now,
 		revoked: v.Feed.Revoked(token.Claims.GrantID, token.Claims.ID), feedFresh: fresh,
-	})
-	if err != nil {
+	}
+	if err := check.Run(ctx, v.Checks, tokenChecks, p); err != nil {
 		return nil, err
 	}
 	if !remembered || key != current {
 		v.verified.put(sum, token, current, now)
 	}
+	if scheme == DPoP {
+		if err := v.prove(r, compact, token); err != nil {
+			return nil, err
+		}
+	}
+	if err := check.Run(ctx, v.Checks, accessChecks, p); err != nil {
+		return nil, err
+	}
 	return token, nil
+}
+
+// prove judges the proof that came with a token. RFC 9449 §7.1.
+func (v *Verifier) prove(r *http.Request, compact string, token *Token) error {
+	_, err := v.Proofs.Verify(r.Context(), dpop.Request{
+		Header: r.Header, Method: r.Method, URL: v.Resource + r.URL.EscapedPath(),
+		AccessToken: compact, JKT: token.Claims.BoundTo(),
+	})
+	var refused *dpop.Error
+	switch {
+	case errors.As(err, &refused):
+		return &Refusal{Code: refused.Code, Description: refused.Description}
+	case errors.Is(err, dpop.ErrBusy):
+		return &Unavailable{Reason: "More proofs come in than can be remembered.", RetryAfter: 5 * time.Second}
+	}
+	return err
 }
 
 // signatures remembers which tokens were verified: an ES256 signature costs

@@ -514,14 +514,14 @@ func TestCORS(t *testing.T) {
 	for _, p := range []string{"/api/v1/packages", "/api/v1/nothing", "/api/openapi.json", "/.well-known/oauth-protected-resource"} {
 		answer := a.Do(acmetest.Request{Path: p, Header: origin})
 		if answer.Header.Get("Access-Control-Allow-Origin") != "*" || answer.Header.Get("Access-Control-Allow-Credentials") != "" ||
-			!strings.Contains(answer.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
+			!strings.Contains(answer.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate, DPoP-Nonce") {
 			t.Errorf("%s: %v", p, answer.Header)
 		}
 	}
 	preflight := a.Do(acmetest.Request{Method: "OPTIONS", Path: "/api/v1/me/preferences", Header: map[string]string{
 		"Origin": "http://spa.test", "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,content-type"}})
 	h := preflight.Header
-	if preflight.Status != 204 || h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type" ||
+	if preflight.Status != 204 || h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, DPoP" ||
 		!strings.Contains(h.Get("Access-Control-Allow-Methods"), "PUT") || h.Get("Access-Control-Allow-Credentials") != "" {
 		t.Errorf("preflight: %d %v", preflight.Status, h)
 	}
@@ -548,7 +548,8 @@ func TestProtectedResourceMetadata(t *testing.T) {
 	answer := a.Get("/.well-known/oauth-protected-resource", "")
 	m := acmetest.JSON[map[string]any](t, answer)
 	if answer.Status != 200 || answer.Header.Get("Content-Type") != "application/json" || m["resource"] != bearertest.Resource ||
-		fmt.Sprint(m["authorization_servers"]) != "["+a.Authserver.URL+"]" || fmt.Sprint(m["bearer_methods_supported"]) != "[header]" || m["resource_name"] != "Acme Travel" {
+		fmt.Sprint(m["authorization_servers"]) != "["+a.Authserver.URL+"]" || fmt.Sprint(m["bearer_methods_supported"]) != "[header]" ||
+		fmt.Sprint(m["dpop_signing_alg_values_supported"]) != "[ES256 PS256 EdDSA]" || m["dpop_bound_access_tokens_required"] != false || m["resource_name"] != "Acme Travel" {
 		t.Errorf("got %s", answer.Body)
 	}
 	want := strings.Fields(allScopes)

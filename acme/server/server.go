@@ -16,6 +16,7 @@ import (
 	"example.com/acme-dreams/acme/bearer"
 	"example.com/acme-dreams/acme/site"
 	"example.com/acme-dreams/acme/store"
+	"example.com/acme-dreams/internal/dpop"
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/program"
 	"example.com/acme-dreams/seed"
@@ -72,6 +73,7 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 		URL: c.Env.AcmeURL, Authserver: c.Env.AuthserverURL, Store: data, Static: static, Log: c.Log,
 		Verifier: &bearer.Verifier{
 			Issuer: issuer, Resource: c.Env.AcmeURL.String(), Keys: keys, Feed: feed, Checks: c.Checks, Now: c.Now,
+			Proofs: dpop.NewVerifier(c.Now, c.Random, c.Checks),
 		},
 	}
 	e := httpserver.New(httpserver.Settings{

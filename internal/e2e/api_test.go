@@ -43,7 +43,7 @@ func TestTheAPIWithoutAToken(t *testing.T) {
 		"Basic":                    Basic("dreams-web"),
 		"an empty header":          {"Authorization": {""}},
 		"the token without scheme": {"Authorization": {token}},
-		"another scheme":           {"Authorization": {"DPoP " + token}},
+		"another scheme":           {"Authorization": {"Negotiate " + token}},
 		"a cookie":                 {"Cookie": {"access_token=" + token}},
 		"another header":           {"X-Access-Token": {token}},
 	} {

@@ -9,6 +9,7 @@ import (
 	authserver "example.com/acme-dreams/authserver/server"
 	dreams "example.com/acme-dreams/dreams/server"
 	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/dpop"
 )
 
 // Attack tries to break one rule.
@@ -24,7 +25,7 @@ type Attack struct {
 
 // Rules lists every check of the three programs.
 func Rules() []check.Rule {
-	return slices.Concat(authserver.Rules(), bearer.Rules(), site.Rules(), dreams.Rules())
+	return slices.Concat(authserver.Rules(), bearer.Rules(), dpop.Rules(), site.Rules(), dreams.Rules())
 }
 
 func (a Attack) title() string {

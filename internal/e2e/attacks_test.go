@@ -25,6 +25,7 @@ func attacks() []Attack {
 		grantAttacks,
 		registrationAttacks,
 		acmeAttacks,
+		dpopAttacks,
 		siteAttacks,
 		dreamsAttacks,
 		stepUpAttacks,
@@ -35,7 +36,7 @@ func attacks() []Attack {
 // rule would stop it: each with the reason why it stands all the same.
 var doubled = func() map[string]string {
 	all := map[string]string{}
-	for _, some := range []map[string]string{tokenDoubled, acmeDoubled, siteDoubled, dreamsDoubled} {
+	for _, some := range []map[string]string{tokenDoubled, acmeDoubled, dpopDoubled, siteDoubled, dreamsDoubled} {
 		maps.Copy(all, some)
 	}
 	return all

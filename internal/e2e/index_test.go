@@ -70,7 +70,7 @@ func filesNaming(t *testing.T) map[string]string {
 	files := map[string]string{}
 	rules := Rules()
 	root := os.DirFS("../..")
-	for _, app := range []string{"authserver", "acme", "dreams"} {
+	for _, app := range []string{"authserver", "acme", "dreams", "internal/dpop"} {
 		err := fs.WalkDir(root, app, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

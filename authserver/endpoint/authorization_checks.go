@@ -45,8 +45,7 @@ type asked struct {
 var requestChecks = slices.Concat([]check.Check[asked]{
 	check.New("no parameter of the authorization request stands twice", "RFC 6749 §3.1", noParameterTwice),
 	check.New("state is visible characters, 2,048 at most", "RFC 6749 Appendix A.5", stateAcceptable),
-	check.New("request object is not used", "OIDC Core §3.1.2.6", noRequestObject),
-	check.New("request_uri is not used", "OIDC Core §3.1.2.6", noRequestURI),
+	check.New("request_uri is not a foreign one", "RFC 9101 §7", noForeignRequestURI),
 	check.New("response_type is given and known", "RFC 6749 §4.1.2.1", responseTypeKnown),
 	check.New("response_type is supported", "RFC 6749 §4.1.2.1", responseTypeSupported),
 	check.New("client is registered for the response_type", "RFC 6749 §4.1.2.1", responseTypeRegistered),
@@ -130,17 +129,11 @@ func stateAcceptable(a asked) error {
 	return nil
 }
 
-func noRequestObject(a asked) error {
-	if a.Sent.Get("request") != "" {
-		return oauth.Refuse(oauth.RequestNotSupported, "request objects are not supported")
-	}
-	return nil
-}
-
-// A request_uri would make us fetch what a stranger names.
-func noRequestURI(a asked) error {
+// What was pushed to us has been put in the place of its request_uri. Any other
+// would make us fetch what a stranger names: RFC 9101 §10.4.
+func noForeignRequestURI(a asked) error {
 	if a.Sent.Get("request_uri") != "" {
-		return oauth.Refuse(oauth.RequestURINotSupported, "request_uri is not supported")
+		return oauth.Refuse(oauth.RequestURINotSupported, "request_uri is supported only as the pushed authorization request endpoint gave it")
 	}
 	return nil
 }

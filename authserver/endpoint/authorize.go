@@ -27,6 +27,8 @@ type pending struct {
 	Chosen      string        // sub of the account that the person chose to go on with; empty: none yet
 	Hint        token.IDToken // what id_token_hint says
 	HintError   error
+	Pushed      []byte       // the key of the pushed request that it is, for the store; nil: it came by value
+	Refusal     *oauth.Error // of how it came; told when the rest is known
 }
 
 // Authorize is the authorization endpoint, by GET and by POST. RFC 6749 §3.1.
@@ -52,11 +54,6 @@ func (e *Endpoints) Resume(c echo.Context) error {
 		return c.Redirect(http.StatusSeeOther, "/consent?interaction="+p.Interaction)
 	}
 	return e.authorize(c, p)
-}
-
-// resolve finds the request that counts.
-func (e *Endpoints) resolve(_ echo.Context, sent oauth.Parameters) (pending, error) {
-	return e.pend(sent, e.Now()), nil
 }
 
 // pend reads a request that came at a moment.
@@ -86,6 +83,9 @@ func (e *Endpoints) authorize(c echo.Context, p pending) error {
 
 	// 1. Who asks, and where would an answer go?
 	if err := e.checkClient(c, p); err != nil {
+		if p.Refusal != nil { // what would have named them was not good
+			err = p.Refusal
+		}
 		return e.stopAt(c, p, err)
 	}
 
@@ -125,7 +125,7 @@ func (e *Endpoints) authorize(c echo.Context, p pending) error {
 
 	// 5. Answer.
 	code := e.newCode(p, session, p.wanted())
-	why := store.Silent{Interaction: p.Interaction}
+	why := store.Silent{Interaction: p.Interaction, Pushed: p.Pushed}
 	if !p.Client.FirstParty {
 		why.Consent, code.Grant.ExpiresAt = consent, consent.ExpiresAt
 	}
@@ -183,6 +183,9 @@ func (e *Endpoints) checkClient(c echo.Context, p pending) error {
 
 // judge walks requestChecks.
 func (e *Endpoints) judge(c echo.Context, p pending) error {
+	if p.Refusal != nil {
+		return p.Refusal
+	}
 	in := asked{AuthorizationRequest: p.AuthorizationRequest, Client: p.Client, LegacyGrants: bool(e.Env.LegacyGrants), Hint: p.Hint, HintError: p.HintError}
 	_, in.ClaimsError = oauth.ParseClaimsRequest(p.Claims)
 	return check.Run(c.Request().Context(), e.Checks, requestChecks, in)
@@ -251,10 +254,13 @@ func (e *Endpoints) ask(c echo.Context, p pending, page string) error {
 	if p.Interaction == "" {
 		p.Interaction = e.opaque("")
 		now := e.Now()
-		err := e.Store.StartInteraction(background(c), p.Interaction, store.Interaction{
-			Request: url.Values(p.Sent).Encode(), CreatedAt: now, ExpiresAt: now.Add(interactionTTL),
-		})
-		if err != nil {
+		waiting := store.Interaction{
+			Request: url.Values(p.Sent).Encode(), CreatedAt: now, ExpiresAt: now.Add(interactionTTL), Pushed: p.Pushed,
+		}
+		if p.Refusal != nil {
+			waiting.Refusal = p.Refusal.Error()
+		}
+		if err := e.Store.StartInteraction(background(c), p.Interaction, waiting); err != nil {
 			return err
 		}
 	}

@@ -41,6 +41,7 @@ type Endpoints struct {
 	Passwords        *password.Hasher
 	Grants           map[string]grant.Type // by grant_type
 	ClientAssertions grant.ClientAssertion
+	ClientKeys       grant.ClientKeys
 	Personas         []Persona // of the classroom; empty: none shown
 
 	throttle *throttle
@@ -72,8 +73,13 @@ func (e *Endpoints) Purge() {
 // Rules lists the checks of all endpoints, for the index.
 func Rules() []check.Rule {
 	return slices.Concat(
+		check.Rules("authorization request: what it refers to", referenceChecks),
+		check.Rules("authorization request: request_uri", requestURIChecks),
+		check.Rules("authorization request: request object", requestObjectChecks),
+		check.Rules("authorization request: how it came", arrivalChecks),
 		check.Rules("authorization request: who asks", clientChecks),
 		check.Rules("authorization request: what is asked", requestChecks),
+		check.Rules("pushed authorization request", pushChecks),
 		check.Rules("token request", tokenRequestChecks),
 		check.Rules("client authentication", clientAuthenticationChecks),
 		check.Rules("grant type", grantTypeChecks),

@@ -72,7 +72,7 @@ func (e *Endpoints) refusal(c echo.Context, err error) (int, *oauth.Error) {
 }
 
 // protocol are the paths that programs call.
-var protocol = []string{"/token", "/introspect", "/revoke", "/userinfo", "/jwks", "/revocations", "/device_authorization", "/.well-known/"}
+var protocol = []string{"/token", "/introspect", "/revoke", "/userinfo", "/jwks", "/revocations", "/device_authorization", "/par", "/.well-known/"}
 
 func isProtocol(path string) bool {
 	for _, p := range protocol {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -30,7 +31,10 @@ func (e *Endpoints) interaction(c echo.Context, id string) (pending, error) {
 	}
 	sent, _ := url.ParseQuery(waiting.Request) // we wrote it
 	p := e.pend(oauth.Parameters(sent), waiting.CreatedAt)
-	p.Interaction, p.Chosen = id, waiting.Chosen
+	p.Interaction, p.Chosen, p.Pushed = id, waiting.Chosen, waiting.Pushed
+	if code, description, refused := strings.Cut(waiting.Refusal, ": "); refused {
+		p.Refusal = &oauth.Error{Code: code, Description: description}
+	}
 	switch {
 	case err != nil:
 		return p, e.show(c, stop{Refusal: oauth.Refuse(oauth.InvalidRequest, "this sign-in is not known: it was too long ago, or the address is incomplete"), Over: true})
@@ -72,7 +76,7 @@ func (e *Endpoints) stopAt(c echo.Context, p pending, err error) error {
 	if !errors.As(err, &refusal) {
 		return err
 	}
-	return e.stopped(c, stop{Refusal: refusal, Pending: p})
+	return e.stopped(c, stop{Refusal: refusal, Pending: p, Over: refusal.Code == oauth.InvalidRequestURI})
 }
 
 // stopped shows the page. RFC 6749 §4.1.2.1, status 400.

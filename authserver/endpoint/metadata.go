@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/acme-dreams/authserver/jwks"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/token"
 )
@@ -81,7 +82,11 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		RevocationEndpoint:    e.issuer() + paths["revocation_endpoint"],
 		IntrospectionEndpoint: e.issuer() + paths["introspection_endpoint"],
 
-		DeviceAuthorizationEndpoint: e.issuer() + paths["device_authorization_endpoint"],
+		DeviceAuthorizationEndpoint:        e.issuer() + paths["device_authorization_endpoint"],
+		PushedAuthorizationRequestEndpoint: e.issuer() + paths["pushed_authorization_request_endpoint"],
+
+		// By reference there is what was pushed; OIDC Core §6.2 would have us fetch.
+		RequestParameterSupported: true, RequestObjectSigningAlgValuesSupported: jwks.Algorithms,
 
 		TokenEndpointAuthSigningAlgValuesSupported:         signed,
 		RevocationEndpointAuthSigningAlgValuesSupported:    signed,

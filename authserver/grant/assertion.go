@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
@@ -26,9 +27,13 @@ type Assertion struct {
 	IssuedAt  *float64       `json:"iat"`
 	JWTID     string         `json:"jti"`
 
-	// What its header says of the signature: alg and kid.
+	// What its header says of itself and of the signature: typ, alg and kid.
+	Type      string `json:"-"`
 	Algorithm string `json:"-"`
 	KeyID     string `json:"-"`
+
+	// Members is every claim as it stands.
+	Members map[string]json.RawMessage `json:"-"`
 }
 
 // ErrNoAssertion is what is not a JWT at all.
@@ -43,6 +48,11 @@ func PeekAssertion(compact string) (Assertion, error) {
 		return Assertion{}, ErrNoAssertion
 	}
 	assertion := Assertion(claims)
+	payload, err := jwt.NewParser().DecodeSegment(strings.Split(compact, ".")[1])
+	if err != nil || json.Unmarshal(payload, &assertion.Members) != nil {
+		return Assertion{}, ErrNoAssertion
+	}
+	assertion.Type, _ = read.Header["typ"].(string)
 	assertion.Algorithm, _ = read.Header["alg"].(string)
 	assertion.KeyID, _ = read.Header["kid"].(string)
 	return assertion, nil
@@ -104,8 +114,20 @@ func (a Assertion) end(latest time.Time) time.Time {
 	return time.UnixMilli(int64(math.Ceil(*a.ExpiresAt * 1000)))
 }
 
-// seconds is a moment as a NumericDate, which may have a fraction: RFC 7519 §2.
-func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+// NumericDate is a moment as a JWT has it, in seconds, which may have a fraction:
+// RFC 7519 §2.
+func NumericDate(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+// Expired tells whether exp has come. RFC 7519 §4.1.4: "on or after which".
+func (a Assertion) Expired(now time.Time) bool {
+	return a.ExpiresAt != nil && NumericDate(now) >= *a.ExpiresAt
+}
+
+// FromTheFuture tells whether nbf or iat lies further ahead than a clock may be.
+func (a Assertion) FromTheFuture(now time.Time) bool {
+	latest := NumericDate(now.Add(clockAhead))
+	return (a.NotBefore != nil && *a.NotBefore > latest) || (a.IssuedAt != nil && *a.IssuedAt > latest)
+}
 
 // asserted is what is known when somebody shows an assertion.
 type asserted struct {
@@ -152,22 +174,21 @@ func assertionExpires(a asserted) error {
 	if a.ExpiresAt == nil {
 		return a.no("the assertion has no exp")
 	}
-	if seconds(a.Now) >= *a.ExpiresAt {
+	if a.Expired(a.Now) {
 		return a.no("the assertion has expired")
 	}
 	return nil
 }
 
 func assertionShort(a asserted) error {
-	if a.ExpiresAt != nil && *a.ExpiresAt > seconds(a.Now.Add(a.Longest)) {
+	if a.ExpiresAt != nil && *a.ExpiresAt > NumericDate(a.Now.Add(a.Longest)) {
 		return a.no("exp of the assertion lies more than %s ahead", a.Longest)
 	}
 	return nil
 }
 
 func assertionNotFromTheFuture(a asserted) error {
-	latest := seconds(a.Now.Add(clockAhead))
-	if (a.NotBefore != nil && *a.NotBefore > latest) || (a.IssuedAt != nil && *a.IssuedAt > latest) {
+	if a.FromTheFuture(a.Now) {
 		return a.no("the assertion is not yet valid: nbf or iat lies ahead")
 	}
 	return nil

@@ -1,8 +1,10 @@
 package grant
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"example.com/acme-dreams/authserver/oauth"
@@ -28,8 +30,10 @@ const longestClientAssertion = 10 * time.Minute
 var clientAssertionChecks = []check.Check[asserted]{
 	check.New("client assertion is signed by the client", "RFC 7523 §3", assertionSigned),
 	check.New("client assertion is signed with the algorithm that was registered", "OIDC Registration §2", assertionSignedAsRegistered),
+	check.New("client assertion is no other kind of JWT", "RFC 8725 §3.11", assertionTyped),
 	check.New("client assertion is from and about the client", "RFC 7523 §3", assertionAboutItself),
 	check.New("client assertion is for this server alone", "RFC 7523 §3", assertionForUs),
+	check.New("aud of a client assertion is a string", "FAPI 2.0 Security Profile §5.3.2.1", assertionAudienceString),
 	check.New("client assertion expires, and has not yet", "RFC 7523 §3", assertionExpires),
 	check.New("client assertion lives ten minutes at most", "RFC 7523 §3", assertionShort),
 	check.New("client assertion is not from the future", "RFC 7523 §3", assertionNotFromTheFuture),
@@ -63,6 +67,28 @@ func (a ClientAssertion) Authenticate(ctx context.Context, client *oauth.Client,
 func assertionSignedAsRegistered(a asserted) error {
 	if want := a.Client.TokenEndpointAuthSigningAlg; want != "" && a.Algorithm != want {
 		return a.no("client_assertion must be signed with %s", want)
+	}
+	return nil
+}
+
+// RFC 9101 §10.8: "One way that an attacker might attempt to repurpose a Request
+// Object is to try to use it as a client authentication JWT": it passes through
+// the browser. What says that it is something else is not taken for one.
+func assertionTyped(a asserted) error {
+	switch strings.TrimPrefix(strings.ToLower(a.Type), "application/") {
+	case "", "jwt", "client-authentication+jwt":
+		return nil
+	}
+	return a.no("typ of client_assertion is that of another kind of JWT")
+}
+
+// FAPI 2.0 Security Profile §5.3.2.1: "shall only accept its issuer identifier
+// value (as defined in [RFC8414]) as a string in the aud claim received in
+// client authentication assertions". For every client: who lists audiences has
+// more servers in mind than one.
+func assertionAudienceString(a asserted) error {
+	if !bytes.HasPrefix(a.Members["aud"], []byte{'"'}) {
+		return a.no("aud of client_assertion must be a string, not an array")
 	}
 	return nil
 }

@@ -33,8 +33,9 @@ const (
 	LoginRequired                   = "login_required"                    // OIDC Core §3.1.2.6
 	ConsentRequired                 = "consent_required"                  // OIDC Core §3.1.2.6
 	UnmetAuthenticationRequirements = "unmet_authentication_requirements" // OpenID Connect Core Error Code unmet_authentication_requirements
-	RequestNotSupported             = "request_not_supported"             // OIDC Core §3.1.2.6
-	RequestURINotSupported          = "request_uri_not_supported"         // OIDC Core §3.1.2.6
+	InvalidRequestURI               = "invalid_request_uri"               // RFC 9101 §7
+	InvalidRequestObject            = "invalid_request_object"            // RFC 9101 §7
+	RequestURINotSupported          = "request_uri_not_supported"         // RFC 9101 §7
 	AuthorizationPending            = "authorization_pending"             // RFC 8628 §3.5
 	SlowDown                        = "slow_down"                         // RFC 8628 §3.5
 	ExpiredToken                    = "expired_token"                     // RFC 8628 §3.5

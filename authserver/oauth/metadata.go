@@ -8,7 +8,9 @@ type Metadata struct {
 	TokenEndpoint                                      string   `json:"token_endpoint"`
 	UserinfoEndpoint                                   string   `json:"userinfo_endpoint"`
 	JWKSURI                                            string   `json:"jwks_uri"`
-	DeviceAuthorizationEndpoint                        string   `json:"device_authorization_endpoint"` // RFC 8628 §4
+	DeviceAuthorizationEndpoint                        string   `json:"device_authorization_endpoint"`         // RFC 8628 §4
+	PushedAuthorizationRequestEndpoint                 string   `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
+	RequirePushedAuthorizationRequests                 bool     `json:"require_pushed_authorization_requests"`
 	RevocationEndpoint                                 string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint                              string   `json:"introspection_endpoint"`
 	ScopesSupported                                    []string `json:"scopes_supported"`
@@ -35,4 +37,7 @@ type Metadata struct {
 	ClaimsParameterSupported                           bool     `json:"claims_parameter_supported"`
 	RequestParameterSupported                          bool     `json:"request_parameter_supported"`
 	RequestURIParameterSupported                       bool     `json:"request_uri_parameter_supported"`
+	RequireRequestURIRegistration                      bool     `json:"require_request_uri_registration"`
+	RequireSignedRequestObject                         bool     `json:"require_signed_request_object"` // RFC 9101 §10.5
+	RequestObjectSigningAlgValuesSupported             []string `json:"request_object_signing_alg_values_supported"`
 }

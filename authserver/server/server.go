@@ -94,6 +94,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Checks: c.Checks,
 		Store: s.store, Keys: keys, Passwords: passwords, Personas: personas(),
 		ClientAssertions: grant.ClientAssertion{Environment: dice, Issuer: c.Env.AuthserverURL.String(), Keys: clientKeys, Spent: s.store},
+		ClientKeys:       clientKeys,
 	})
 	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
 	s.router = httpserver.New(httpserver.Settings{

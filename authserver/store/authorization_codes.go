@@ -29,6 +29,7 @@ type NewAuthorizationCode struct {
 type Silent struct {
 	Consent     *oauth.Consent // as it was read; nil: the client is our own
 	Interaction string         // the request that this answers; empty: it never had to wait
+	Pushed      []byte         // the pushed request that never had to wait; nil: none
 }
 
 // IssueAuthorizationCode stores a code and its grant where nobody needs to be
@@ -75,7 +76,7 @@ func (why Silent) holds(ctx context.Context, tx *sqlite.Tx, g *oauth.Grant) erro
 		return ErrConsentEnded
 	}
 	if why.Interaction == "" {
-		return nil
+		return spendPushed(ctx, tx, why.Pushed, g.CreatedAt)
 	}
 	return answer(ctx, tx, why.Interaction, g.CreatedAt)
 }

@@ -66,12 +66,7 @@ var authorizationAttacks = []Attack{
 		Try: codeFor(url.Values{"state": {strings.Repeat("s", 2049)}}),
 	},
 	{
-		// The request in the address bar is not the one that was signed.
-		Rule: "request object is not used", Refused: "303 request_not_supported", Options: authserverAlone,
-		Try: codeFor(url.Values{"request": {"eyJhbGciOiJub25lIn0.eyJzY29wZSI6Im9wZW5pZCJ9."}}),
-	},
-	{
-		Rule: "request_uri is not used", Refused: "303 request_uri_not_supported", Options: authserverAlone,
+		Rule: "request_uri is not a foreign one", Refused: "303 request_uri_not_supported", Options: authserverAlone,
 		Try: codeFor(url.Values{"request_uri": {"http://169.254.169.254/latest/meta-data"}}),
 	},
 	{

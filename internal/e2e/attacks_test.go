@@ -29,6 +29,7 @@ func attacks() []Attack {
 		siteAttacks,
 		dreamsAttacks,
 		stepUpAttacks,
+		pushedAttacks,
 	)
 }
 
@@ -36,7 +37,7 @@ func attacks() []Attack {
 // rule would stop it: each with the reason why it stands all the same.
 var doubled = func() map[string]string {
 	all := map[string]string{}
-	for _, some := range []map[string]string{tokenDoubled, acmeDoubled, dpopDoubled, siteDoubled, dreamsDoubled} {
+	for _, some := range []map[string]string{tokenDoubled, acmeDoubled, dpopDoubled, siteDoubled, dreamsDoubled, pushedDoubled} {
 		maps.Copy(all, some)
 	}
 	return all

@@ -211,12 +211,16 @@ func (p pending) wanted() oauth.Scope {
 // newCode makes a code for what was granted.
 func (e *Endpoints) newCode(p pending, session store.Session, allowed oauth.Scope) store.NewAuthorizationCode {
 	now, scope := e.Now(), p.Scope.Intersect(allowed)
+	sid := session.ID
+	if p.Device != nil {
+		sid = "" // the television is not signed in at this browser
+	}
 	return store.NewAuthorizationCode{
 		Code: e.opaque("ac_"), RedirectURI: p.RedirectURI, CodeChallenge: p.CodeChallenge,
 		ExpiresAt: now.Add(e.Env.AuthorizationCodeTTL.Value()),
 		Grant: oauth.Grant{
 			ID: "g_" + e.tokenID(), ClientID: p.Client.ID, Sub: session.User.Sub, Scope: scope,
-			Nonce: p.Nonce, AuthTime: session.AuthTime, CreatedAt: now, SessionID: session.ID,
+			Nonce: p.Nonce, AuthTime: session.AuthTime, CreatedAt: now, SessionID: sid,
 			Claims: p.ReadClaims().Within(allowed).String(), DPoPJKT: p.DPoPJKT,
 		},
 	}

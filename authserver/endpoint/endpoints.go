@@ -88,6 +88,7 @@ func Rules() []check.Rule {
 		check.Rules("introspection: the token", introspectionChecks),
 		check.Rules("revocation", revocationChecks),
 		check.Rules("revocation feed", feedChecks),
+		check.Rules("logout request", logoutRequestChecks),
 	)
 }
 

@@ -40,6 +40,8 @@ func (e *Endpoints) Error(c echo.Context, err error) {
 		err = answerJSON(c, status, map[string]string{"error": refusal.Code, "error_description": refusal.Description})
 	} else if c.Request().URL.Path == "/authorize" && status == http.StatusBadRequest {
 		err = e.stopped(c, stop{Refusal: refusal})
+	} else if c.Request().URL.Path == "/logout" && status == http.StatusBadRequest {
+		err = e.logoutRefused(c, logoutRequest{}, refusal)
 	} else {
 		if status != http.StatusNotFound && status != http.StatusMethodNotAllowed { // a wrong address endangers nobody
 			e.refused(c, "", refusal)
@@ -84,8 +86,11 @@ func isProtocol(path string) bool {
 }
 
 // CrossOriginPath tells which paths other sites may post to: what no cookie
-// opens, and the authorization request itself (OIDC Core §3.1.2.1).
-func CrossOriginPath(path string) bool { return isProtocol(path) || path == "/authorize" }
+// opens, the authorization request itself (OIDC Core §3.1.2.1), and the request to
+// sign out (RP-Initiated Logout §2).
+func CrossOriginPath(path string) bool {
+	return isProtocol(path) || path == "/authorize" || path == "/logout"
+}
 
 // authenticate is the challenge of a 401 or 403: RFC 6750 §3 at userinfo,
 // RFC 6749 §5.2 elsewhere.

@@ -225,13 +225,10 @@ func (e *Endpoints) Logout(c echo.Context) error {
 		return err
 	}
 	if err == nil {
-		if err := e.Store.EndSession(background(c), e.browser(c)); err != nil {
+		if err := e.signOut(c, session, ""); err != nil {
 			return err
 		}
-		e.record(c, "signed out", session.User.Sub, "", "")
 	}
-	c.Set(sessionKey, nil)
-	e.setSessionCookie(c, e.opaque(""), 0)
 	return c.Redirect(http.StatusSeeOther, "/signed-out")
 }
 
@@ -250,7 +247,7 @@ func (e *Endpoints) SwitchAccount(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := e.Store.EndSession(background(c), e.browser(c)); err != nil {
+	if err := e.Store.EndSession(background(c), e.browser(c), e.Now()); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/login?interaction="+p.Interaction)

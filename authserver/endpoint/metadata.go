@@ -107,6 +107,9 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		PromptValuesSupported: []string{"none", "login", "consent", "select_account"},
 		ServiceDocumentation:  e.issuer() + "/docs/scopes",
 
+		EndSessionEndpoint:         e.issuer() + paths["end_session_endpoint"],
+		BackchannelLogoutSupported: true, BackchannelLogoutSessionSupported: true,
+
 		AuthorizationResponseIssParameterSupported: true,
 	}
 	if e.Env.LegacyGrants {

@@ -88,7 +88,7 @@ func (e *Endpoints) startSession(c echo.Context, user oauth.User, remember bool)
 	}
 	now, value := e.Now(), e.opaque("")
 	err := e.Store.StartSession(background(c), value, e.browser(c), store.Session{
-		User: user, AuthTime: now, ExpiresAt: now.Add(lasts), Address: c.RealIP(), UserAgent: limit(c.Request().UserAgent(), 200),
+		ID: "s_" + e.tokenID(), User: user, AuthTime: now, ExpiresAt: now.Add(lasts), Address: c.RealIP(), UserAgent: limit(c.Request().UserAgent(), 200),
 	})
 	if err == nil {
 		e.setSessionCookie(c, value, keep)

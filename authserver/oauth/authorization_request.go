@@ -87,12 +87,14 @@ const maxState = 2048
 
 // StateAcceptable tells whether state can be sent back: visible characters and
 // spaces (VSCHAR, RFC 6749 Appendix A.5), not more than 2,048 of them.
-func (r AuthorizationRequest) StateAcceptable() bool {
-	if len(r.State) > maxState {
+func (r AuthorizationRequest) StateAcceptable() bool { return stateAcceptable(r.State) }
+
+func stateAcceptable(state string) bool {
+	if len(state) > maxState {
 		return false
 	}
-	for i := range len(r.State) {
-		if r.State[i] < 0x20 || r.State[i] > 0x7E {
+	for i := range len(state) {
+		if state[i] < 0x20 || state[i] > 0x7E {
 			return false
 		}
 	}

@@ -26,7 +26,7 @@ var claimScope = map[string]string{
 // ClaimsSupported lists every claim that a token or userinfo can have.
 func ClaimsSupported() []string {
 	return []string{
-		"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr",
+		"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "acr", "amr",
 		"name", "preferred_username", "picture", "email", "email_verified",
 	}
 }

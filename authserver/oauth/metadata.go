@@ -32,6 +32,9 @@ type Metadata struct {
 	DisplayValuesSupported                             []string `json:"display_values_supported"`
 	UILocalesSupported                                 []string `json:"ui_locales_supported"`
 	PromptValuesSupported                              []string `json:"prompt_values_supported"`
+	EndSessionEndpoint                                 string   `json:"end_session_endpoint"`                 // RP-Initiated Logout §2.1
+	BackchannelLogoutSupported                         bool     `json:"backchannel_logout_supported"`         // Back-Channel Logout §2.1
+	BackchannelLogoutSessionSupported                  bool     `json:"backchannel_logout_session_supported"` // sid is told
 	ServiceDocumentation                               string   `json:"service_documentation,omitempty"`
 	AuthorizationResponseIssParameterSupported         bool     `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameterSupported                           bool     `json:"claims_parameter_supported"`

@@ -28,6 +28,8 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		// The protocol: what browsers carry.
 		{get, "/authorize", e.Authorize, "authorization_endpoint", "RFC 6749 §3.1", false},
 		{post, "/authorize", e.Authorize, "", "OIDC Core §3.1.2.1", false},
+		{get, "/logout", e.EndSession, "end_session_endpoint", "RP-Initiated Logout §2", false},
+		{post, "/logout", e.EndSession, "", "RP-Initiated Logout §2", false},
 		// The protocol: what programs call.
 		{post, "/token", e.Token, "token_endpoint", "RFC 6749 §3.2", true},
 		{post, "/par", e.PushedAuthorizationRequest, "pushed_authorization_request_endpoint", "RFC 9126 §2", false},
@@ -51,6 +53,7 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/device/done", e.DeviceDone, "", "ours", false},
 		{get, "/account/choose", e.ChoosePage, "", "OIDC Core §3.1.2.1", false},
 		{post, "/account/choose", e.Choose, "", "OIDC Core §3.1.2.1", false},
+		{post, "/logout/confirm", e.ConfirmLogout, "", "RP-Initiated Logout §2", false},
 		{post, "/account/switch", e.SwitchAccount, "", "ours", false},
 		// The person's own pages.
 		{get, "/", e.Home, "", "ours", false},

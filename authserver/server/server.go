@@ -17,6 +17,7 @@ import (
 	"example.com/acme-dreams/authserver/endpoint"
 	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/jwks"
+	"example.com/acme-dreams/authserver/logout"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/password"
 	"example.com/acme-dreams/authserver/store"
@@ -35,6 +36,7 @@ type Server struct {
 	store     *store.Store
 	endpoints *endpoint.Endpoints
 	ring      *keyRing
+	notifier  *logout.Notifier
 	log       *slog.Logger
 	now       func() time.Time
 	metadata  echo.HandlerFunc
@@ -97,6 +99,9 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		ClientKeys:       clientKeys,
 	})
 	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
+	s.notifier = &logout.Notifier{
+		Issuer: c.Env.AuthserverURL.String(), Store: s.store, Keys: keys, Log: c.Log, Now: c.Now, Random: c.Random, Client: notified(c, expand),
+	}
 	s.router = httpserver.New(httpserver.Settings{
 		Name: "authserver", PublicURL: c.Env.AuthserverURL, Log: c.Log,
 		Ready: s.store.Ready, Error: s.endpoints.Error, CrossOrigin: endpoint.CrossOriginPath,
@@ -141,11 +146,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.Se
 // purgeInterval is how often what has expired is forgotten.
 const purgeInterval = 5 * time.Minute
 
-// Work forgets what has expired and looks after the keys, until ctx ends.
+// Work does what happens between requests, until ctx ends.
 func (s *Server) Work(ctx context.Context) {
 	var all sync.WaitGroup
-	defer all.Wait()
 	all.Go(func() { s.ring.work(ctx) })
+	all.Go(func() { s.notifier.Work(ctx) })
+	all.Go(func() { s.purge(ctx) })
+	all.Wait()
+}
+
+// purge forgets what has expired, until ctx ends.
+func (s *Server) purge(ctx context.Context) {
 	ticker := time.NewTicker(purgeInterval)
 	defer ticker.Stop()
 	for {
@@ -169,6 +180,26 @@ func (s *Server) Close() error { return s.store.Close() }
 // start: a changed port changes them.
 func expander(env environment.Environment) func(string) string {
 	return strings.NewReplacer("{ACME_URL}", env.AcmeURL.String(), "{DREAMS_URL}", env.DreamsURL.String()).Replace
+}
+
+// notified says how a client's backchannel_logout_uri is called: the other two
+// programs where their back channel is, everybody else as a stranger.
+func notified(c program.Config, expand func(string) string) func(uri string) *http.Client {
+	ours := map[string]bool{}
+	for _, client := range seed.Clients() {
+		ours[expand(client.BackchannelLogoutURI)] = true
+	}
+	back := &http.Client{
+		Transport:     c.Back,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	strangers := outbound.Client(bool(c.Env.AllowPrivateURIs))
+	return func(uri string) *http.Client {
+		if ours[uri] {
+			return back
+		}
+		return strangers
+	}
 }
 
 // unusableSeal words why private keys do not open.
@@ -215,6 +246,8 @@ func clientOf(c seed.Client) (oauth.Client, error) {
 		Scope: c.Scopes, RedirectURIs: c.RedirectURIs, Resource: c.Resource, RequirePKCE: c.RequirePKCE, FirstParty: c.FirstParty,
 		AlwaysAsk: c.AlwaysAsk, Purpose: c.Purpose, Developer: c.Developer, Homepage: c.Homepage, Verified: c.Verified,
 		Since: since, Reasons: c.Reasons, ActsFor: c.ActsFor,
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
+		BackchannelLogoutSessionRequired: c.BackchannelLogoutURI != "",
 	}
 	if client.Keys, err = store.PublicKeys(c.JWKS); err != nil {
 		return oauth.Client{}, fmt.Errorf("client %s: %w", c.ID, err)

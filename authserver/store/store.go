@@ -32,6 +32,7 @@ type Store struct {
 	seal    token.Seal
 	revoked *revoked
 	events  *events
+	noticed chan struct{} // a session has ended, and clients are to be told
 
 	// AccessTokenTTL is how long an access token that is issued now may live: so
 	// long a revocation has to be remembered.
@@ -66,7 +67,7 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := &Store{db: db, seal: s.Seal, revoked: newRevoked(), accessTokenTTL: s.AccessTokenTTL}
+	store := &Store{db: db, seal: s.Seal, revoked: newRevoked(), noticed: make(chan struct{}, 1), accessTokenTTL: s.AccessTokenTTL}
 	store.events = newEvents(db, s.Log)
 	err = errors.Join(store.seed(ctx, s), store.loadClients(ctx, s.Expand), store.loadRevoked(ctx, s.Now()))
 	if err != nil {

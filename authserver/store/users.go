@@ -57,9 +57,10 @@ func (s *Store) Users(ctx context.Context) ([]oauth.User, error) {
 	return all, rows.Err()
 }
 
-// LockUser locks an account: its sessions end and all its grants are revoked,
-// in one transaction.
+// LockUser locks an account: its sessions end, and clients are told, and all its
+// grants are revoked, in one transaction.
 func (s *Store) LockUser(ctx context.Context, sub string, now time.Time) error {
+	defer s.wakeNotifier()
 	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
 		result, err := tx.Exec(ctx, "UPDATE users SET locked_at = ? WHERE sub = ? AND locked_at IS NULL", ms(now), sub)
 		if err != nil {
@@ -67,6 +68,9 @@ func (s *Store) LockUser(ctx context.Context, sub string, now time.Time) error {
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, ErrNotFound)
+		}
+		if err := notifyOfAll(ctx, tx, sub, now); err != nil {
+			return err
 		}
 		// They stay to tell the person why, see LockedOut; unlocking revives none.
 		if _, err := tx.Exec(ctx, "UPDATE sessions SET expires_at = min(expires_at, ?) WHERE sub = ?", ms(now), sub); err != nil {

@@ -30,6 +30,7 @@ func attacks() []Attack {
 		dreamsAttacks,
 		stepUpAttacks,
 		pushedAttacks,
+		logoutAttacks,
 	)
 }
 

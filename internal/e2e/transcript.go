@@ -166,7 +166,7 @@ func (t *Transcript) String() string {
 // secrets are the parameters and members whose values are made at random.
 var secrets = []string{
 	"code", "state", "nonce", "code_challenge", "code_verifier", "access_token", "refresh_token", "id_token",
-	"device_code", "user_code", "assertion", "subject_token", "interaction", "csrf", "jti", "grant_id", "at_hash", "kid", "x", "y", "n",
+	"device_code", "user_code", "assertion", "subject_token", "interaction", "csrf", "jti", "grant_id", "at_hash", "sid", "logout_token", "id_token_hint", "kid", "x", "y", "n",
 }
 
 // name gives a random value its name.
@@ -226,6 +226,7 @@ func (t *Transcript) request(e Exchange) {
 	t.line("")
 	if e.form != nil {
 		t.parameters("", "", typed.ReplaceAllString(e.RequestBody, "$1***"))
+		t.token(e.form.Get("logout_token"))
 		return
 	}
 	t.line("%s", e.RequestBody)

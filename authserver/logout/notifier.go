@@ -1,0 +1,168 @@
+// Package logout tells clients that a session in which they took part has ended.
+// Back-Channel Logout §2.5.
+package logout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"example.com/acme-dreams/authserver/grant"
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/store"
+	"example.com/acme-dreams/authserver/token"
+)
+
+// Notifier sends logout tokens, behind the backs of those who sign out: whom to
+// tell is on disk with the end of the session, and a client that does not answer
+// is asked again.
+type Notifier struct {
+	Issuer string
+	Store  *store.Store
+	Keys   *token.Keys
+	Log    *slog.Logger
+	Now    func() time.Time
+	Random io.Reader
+	// Client makes the connection to a registered URI.
+	Client func(uri string) *http.Client
+}
+
+const (
+	// atOnce is how many clients are told at a time, each its notices in order:
+	// one that is slow holds up nobody but itself.
+	atOnce = 16
+
+	// tokenLifetime follows Back-Channel Logout §4: "preferably at most two minutes
+	// in the future, to prevent captured Logout Tokens from being replayable".
+	tokenLifetime = 2 * time.Minute
+
+	// interval is how often notices that wait are looked at.
+	interval = time.Second
+
+	timeout = 5 * time.Second
+)
+
+// waits is how long to wait after each failure; after the last nobody asks again.
+var waits = []time.Duration{
+	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour,
+}
+
+// Work tells clients until ctx ends.
+func (n *Notifier) Work(ctx context.Context) {
+	busy, done := map[string]bool{}, make(chan string)
+	for ctx.Err() == nil {
+		due, left, err := n.Store.ClientsToNotify(ctx, n.Now())
+		if err != nil && ctx.Err() == nil {
+			n.Log.Error("logout notices could not be read", "error", err)
+			left = true
+		}
+		for _, client := range due {
+			if !busy[client] && len(busy) < atOnce {
+				busy[client] = true
+				go func() {
+					n.tell(ctx, client)
+					done <- client
+				}()
+			}
+		}
+		var later <-chan time.Time
+		if left {
+			later = time.After(interval)
+		}
+		select {
+		case client := <-done:
+			delete(busy, client)
+		case <-n.Store.Noticed():
+		case <-later:
+		case <-ctx.Done():
+		}
+	}
+	for range busy {
+		<-done
+	}
+}
+
+// tell sends a client what is due, until one notice cannot be delivered.
+func (n *Notifier) tell(ctx context.Context, clientID string) {
+	for {
+		notice, err := n.Store.NextLogoutNotice(ctx, clientID, n.Now())
+		if errors.Is(err, store.ErrNotFound) || ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = n.deliver(ctx, notice)
+		}
+		if ctx.Err() != nil {
+			return // that is no failure of the client's
+		}
+		if err == nil {
+			err = n.Store.ForgetLogoutNotice(ctx, notice.ID)
+		} else if err = n.failed(ctx, notice, err); err == nil {
+			return
+		}
+		if err != nil {
+			n.Log.Error("a logout notice could not be written down", "client_id", clientID, "error", err)
+			return
+		}
+	}
+}
+
+// failed decides what becomes of a notice that was not taken. Back-Channel Logout
+// §2.5 lets us send it again where the failure may pass: a client that answers
+// 400 may only have been unable to reach its own database (§2.8).
+func (n *Notifier) failed(ctx context.Context, notice store.LogoutNotice, why error) error {
+	n.Log.Warn("a client was not told of a logout", "client_id", notice.ClientID, "attempts", notice.Attempts+1, "error", why)
+	if notice.Attempts < len(waits) {
+		return n.Store.PostponeLogoutNotices(ctx, notice, n.Now().Add(waits[notice.Attempts]))
+	}
+	n.Store.Record(store.Event{At: n.Now(), Kind: "app not told of sign-out", Sub: notice.Sub, ClientID: notice.ClientID, Detail: "it did not answer"})
+	return n.Store.ForgetLogoutNotice(ctx, notice.ID)
+}
+
+// deliver sends one logout token, by POST. Each attempt has a token of its own: to
+// a client that heard the first and was not heard itself, the same jti would be a
+// replay.
+func (n *Notifier) deliver(ctx context.Context, notice store.LogoutNotice) error {
+	client := n.Store.Client(notice.ClientID)
+	if client == nil || client.Disabled || client.BackchannelLogoutURI == "" {
+		return nil // it wants to know no more
+	}
+	compact, err := n.logoutToken(client, notice)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	body := url.Values{"logout_token": {compact}}.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, client.BackchannelLogoutURI, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := n.Client(client.BackchannelLogoutURI).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
+	// Back-Channel Logout §2.8: "OPs should be prepared to also process an HTTP 204
+	// No Content response as a successful response."
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("the client answered %s", resp.Status)
+	}
+	return nil
+}
+
+func (n *Notifier) logoutToken(client *oauth.Client, notice store.LogoutNotice) (string, error) {
+	now := n.Now()
+	return n.Keys.SignLogoutToken(client.IDTokenSigningAlg, token.LogoutToken{
+		Issuer: n.Issuer, Subject: notice.Sub, Audience: client.ID, SessionID: notice.SessionID,
+		IssuedAt: now.Unix(), ExpiresAt: now.Add(tokenLifetime).Unix(), JWTID: grant.Opaque(n.Random, ""),
+	})
+}

@@ -2,8 +2,8 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"example.com/acme-dreams/authserver/store"
@@ -131,22 +131,32 @@ func (r *keyRing) rotateWhereDue(ctx context.Context, algorithm string, tokensLa
 	}
 	next.SignsFrom, next.TokensLast = signsFrom, tokensLast
 	newest, _ := token.Newest(stored, algorithm)
-	changed, err := rotate(ctx, r.store, token.Rotation{Next: next, Follows: newest.ID}, "by schedule")
+	changed, err := rotate(ctx, r.store, "by schedule", token.Rotation{Next: next, Follows: newest.ID})
 	if len(changed) > 0 {
 		r.log.Info("signing key made", "algorithm", algorithm, "kid", next.ID, "signs_from", next.SignsFrom)
 	}
 	return err
 }
 
-// rotate puts a rotation into the database; nothing changes where somebody else
-// was quicker.
-func rotate(ctx context.Context, db *store.Store, r token.Rotation, how string) ([]token.Key, error) {
-	kind := "signing key rotated"
-	if r.RevokeOld {
-		kind = "signing keys revoked"
+// rotate puts rotations into the database, all or none; nothing changes where
+// somebody else was quicker.
+func rotate(ctx context.Context, db *store.Store, how string, rotations ...token.Rotation) ([]token.Key, error) {
+	event := store.Event{Kind: "signing key rotated"}
+	var what []string
+	for _, r := range rotations {
+		event.At = r.Next.CreatedAt
+		if r.RevokeOld {
+			event.Kind = "signing keys revoked"
+		}
+		what = append(what, r.Next.Algorithm+" "+r.Next.ID)
 	}
-	event := store.Event{At: r.Next.CreatedAt, Kind: kind, Detail: fmt.Sprintf("%s, %s: %s", r.Next.Algorithm, how, r.Next.ID)}
-	return db.ChangeKeys(ctx, event, func(keys []token.Key) ([]token.Key, error) { return r.Apply(keys), nil })
+	event.Detail = how + ": " + strings.Join(what, ", ")
+	return db.ChangeKeys(ctx, event, func(keys []token.Key) (changed []token.Key, err error) {
+		for _, r := range rotations {
+			changed = append(changed, r.Apply(keys)...)
+		}
+		return changed, nil
+	})
 }
 
 // erase takes the private half from keys that are gone. The public half stays:

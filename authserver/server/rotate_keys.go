@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"example.com/acme-dreams/authserver/store"
 	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/program"
 )
@@ -60,43 +59,55 @@ func RotateKeys(ctx context.Context, c program.Config, args []string, out io.Wri
 	if err != nil {
 		return unusableSeal(c.Env, err)
 	}
+	var rotations []token.Rotation
 	for _, algorithm := range algorithms {
-		if err := rotateByOrder(ctx, c, db, before, algorithm, *revoke, out); err != nil {
+		newest, found := token.Newest(before, algorithm)
+		if !found {
+			return errors.New("there is no " + algorithm + " key to replace: start authserver first")
+		}
+		next, err := token.Generate(algorithm, c.Now())
+		if err != nil {
 			return err
 		}
+		rotations = append(rotations, token.Rotation{Next: next, Follows: newest.ID, RevokeOld: *revoke})
 	}
+	for i := range rotations {
+		next := &rotations[i].Next
+		next.CreatedAt = c.Now() // making an RSA key takes a while
+		if next.SignsFrom = next.CreatedAt; !*revoke {
+			next.SignsFrom = next.CreatedAt.Add(token.Notice)
+		}
+	}
+	changed, err := rotate(ctx, db, "by command", rotations...)
+	if err != nil {
+		return err
+	}
+	report(out, algorithms, changed)
 	return nil
 }
 
-func rotateByOrder(ctx context.Context, c program.Config, db *store.Store, before []token.Key, algorithm string, revoke bool, out io.Writer) error {
-	newest, found := token.Newest(before, algorithm)
-	if !found {
-		return errors.New("there is no " + algorithm + " key to replace: start authserver first")
-	}
-	next, err := token.Generate(algorithm, c.Now())
-	if err != nil {
-		return err
-	}
-	if !revoke { // whoever revokes leaves no key that could sign meanwhile
-		next.SignsFrom = next.SignsFrom.Add(token.Notice)
-	}
-	changed, err := rotate(ctx, db, token.Rotation{Next: next, Follows: newest.ID, RevokeOld: revoke}, "by command")
-	if err != nil {
-		return err
-	}
-	if len(changed) == 0 {
-		fmt.Fprintf(out, "%s  unchanged: it was replaced at this very moment\n", algorithm)
-		return nil
-	}
-	for i, k := range changed {
-		switch {
-		case i == 0:
-			fmt.Fprintf(out, "%s  %s  new, signs from %s\n", k.Algorithm, k.ID, k.SignsFrom.UTC().Format(time.RFC3339))
-		case revoke:
-			fmt.Fprintf(out, "%s  %s  revoked: it has left the JWKS, its tokens have ended\n", k.Algorithm, k.ID)
-		default:
-			fmt.Fprintf(out, "%s  %s  retired, leaves the JWKS at %s\n", k.Algorithm, k.ID, k.GoneAt().UTC().Format(time.RFC3339))
+// report says what became of the keys.
+func report(out io.Writer, algorithms []string, changed []token.Key) {
+	for _, algorithm := range algorithms {
+		touched := false
+		for _, k := range changed {
+			if k.Algorithm == algorithm {
+				touched = true
+				fmt.Fprintf(out, "%s  %s  %s\n", algorithm, k.ID, fate(k))
+			}
+		}
+		if !touched {
+			fmt.Fprintf(out, "%s  unchanged: somebody else replaced it at this very moment\n", algorithm)
 		}
 	}
-	return nil
+}
+
+func fate(k token.Key) string {
+	switch {
+	case !k.RevokedAt.IsZero():
+		return "revoked: out of the JWKS, its tokens have ended"
+	case !k.RetiredAt.IsZero():
+		return "retired, leaves the JWKS at " + k.GoneAt().UTC().Format(time.RFC3339)
+	}
+	return "new, signs from " + k.SignsFrom.UTC().Format(time.RFC3339)
 }

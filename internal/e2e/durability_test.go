@@ -42,6 +42,7 @@ func TestThePrograms(t *testing.T) {
 		"each starts alone, says what it lacks, and recovers":           startedAlone,
 		"a value that cannot be used is one line, and exit status 2":    startedWithBadVariables,
 		"a public address stops the start while demo secrets are there": startedInPublic,
+		"rotate-keys works beside the server, in another process":       rotatedBesideTheServer,
 		"what is answered is on disk":                                   syncedBeforeTheAnswer,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -557,6 +558,46 @@ func startedInPublic(t *testing.T, p *processes) {
 	answer := p.Do(t, "GET", p.Auth+"/.well-known/openid-configuration", nil, "")
 	if answer.String("issuer") != "http://accounts.example.test" {
 		t.Errorf("the issuer is %q", answer.String("issuer"))
+	}
+}
+
+func rotatedBesideTheServer(t *testing.T, p *processes) {
+	const secret = "KEY_ENCRYPTION_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHv8="
+	authserver := p.start(t, "authserver", secret)
+	_, before := p.machineToken(t)
+	command := func(variable string, args ...string) (int, string) {
+		one := p.exec(t, []string{variable}, append([]string{filepath.Join(p.bin, "authserver"), "rotate-keys"}, args...)...)
+		return one.status(t), string(one.out.Bytes())
+	}
+	if status, said := command(secret); status != 0 || strings.Count(said, "  new, signs from ") != 2 || strings.Count(said, "\n") != 4 {
+		t.Errorf("exit status %d, %q", status, said)
+	}
+	p.waitForKey(t, before)
+	// What cannot be used is one line, which holds no secret.
+	for _, tt := range []struct{ variable, argument, want string }{
+		{"KEY_ENCRYPTION_KEY=", "", `KEY_ENCRYPTION_KEY="" cannot be used: the signing keys in the database are encrypted`},
+		{"KEY_ENCRYPTION_KEY=AAAAAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHv8=", "", `KEY_ENCRYPTION_KEY="a secret" cannot be used`},
+		{"KEY_ENCRYPTION_KEY=hunter2", "", `KEY_ENCRYPTION_KEY="a secret" cannot be used: expected 32 bytes in base64`},
+		{"DATA_DIR=" + t.TempDir(), "", "there is no authserver.db"},
+		{secret, "--algorithm=HS256", `--algorithm="HS256" cannot be used: expected ES256 or RS256`},
+		{secret, "--force", "flag provided but not defined"},
+	} {
+		var args []string
+		if tt.argument != "" {
+			args = []string{tt.argument}
+		}
+		status, said := command(tt.variable, args...)
+		if status != 2 || strings.Count(said, "\n") != 1 || !strings.Contains(said, tt.want) || strings.Contains(said, "hunter2") || strings.Contains(said, "AAAAAwQ") {
+			t.Errorf("%s %s: exit status %d, %q", tt.variable, tt.argument, status, said)
+		}
+	}
+	// The server itself stops at the start in the same way.
+	if status := authserver.stop(t, syscall.SIGTERM); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	one := p.run(t, "authserver")
+	if status, said := one.status(t), string(one.out.Bytes()); status != 2 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "KEY_ENCRYPTION_KEY") {
+		t.Errorf("without the key: exit status %d, %q", status, said)
 	}
 }
 

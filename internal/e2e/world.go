@@ -42,6 +42,8 @@ type Options struct {
 	// SQL is run on a program's database before the start, by program: clients
 	// that nobody seeded, states that take long to reach.
 	SQL map[string][]string
+	// Ahead is how far a program's clock is ahead of the others', by program.
+	Ahead map[string]time.Duration
 	// Record writes down what the programs say to one another.
 	Record *Recorder
 }
@@ -135,7 +137,7 @@ func (w *World) config(name string, o Options) program.Config {
 		through = o.Record.Transport(role[name], back)
 	}
 	return program.Config{
-		Env: w.Env, Now: w.Clock.Now, Random: rand.Reader, Back: through,
+		Env: w.Env, Now: func() time.Time { return w.Clock.Now().Add(o.Ahead[name]) }, Random: rand.Reader, Back: through,
 		Log:    slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("program", name),
 		Checks: check.Runner{Omit: o.Omit},
 	}

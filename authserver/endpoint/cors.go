@@ -4,8 +4,6 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
-
-	"example.com/acme-dreams/authserver/oauth"
 )
 
 // CrossOrigin lets scripts of a registered application call an endpoint that
@@ -16,7 +14,7 @@ func (e *Endpoints) CrossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Add("Vary", "Origin")
-		if origin := c.Request().Header.Get("Origin"); origin != "" && e.registeredOrigin(origin) {
+		if origin := c.Request().Header.Get("Origin"); origin != "" && e.Store.OriginRegistered(origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Expose-Headers", "WWW-Authenticate")
 		}
@@ -34,16 +32,4 @@ func (e *Endpoints) Preflight(c echo.Context) error {
 		h.Set("Access-Control-Max-Age", "600")
 	}
 	return c.NoContent(http.StatusNoContent)
-}
-
-// registeredOrigin tells whether some application has a redirect URI there.
-func (e *Endpoints) registeredOrigin(origin string) bool {
-	for _, client := range e.Store.Clients() {
-		for _, uri := range client.RedirectURIs {
-			if oauth.Origin(uri) == origin {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -21,8 +21,9 @@ func (e *Endpoints) ScopesPage(c echo.Context) error {
 			Name: p.Name, Developer: p.Developer, Sentence: p.Sentence, Detail: p.Detail, Sensitivity: p.Sensitivity,
 			Public: !p.NeedsUser, Endpoints: p.Endpoints, Grants: e.grantsFor(p),
 		}
-		for _, id := range slices.Sorted(maps.Keys(e.Store.Clients())) {
-			if e.Store.Client(id).Scope.Has(p.Name) {
+		clients := e.Store.Clients()
+		for _, id := range slices.Sorted(maps.Keys(clients)) {
+			if clients[id].Scope.Has(p.Name) && !clients[id].SelfRegistered() {
 				doc.Clients = append(doc.Clients, id)
 			}
 		}

@@ -46,7 +46,11 @@ func (g ClientCredentials) Authorize(ctx context.Context, client *oauth.Client, 
 	if scope == nil {
 		scope = client.Scope.Without(client.Scope.NeedingUser())
 	}
-	return g.issue(client, nil, scope, oauth.Grant{}, req), nil
+	var own oauth.Grant
+	if client.SelfRegistered() {
+		own.ID = oauth.OwnGrant(client.ID)
+	}
+	return g.issue(client, nil, scope, own, req), nil
 }
 
 // RFC 6749 §4.4: "The client credentials grant type MUST only be used by

@@ -108,7 +108,7 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 		issue.Grant.AuthTime = time.Unix(subject.AuthTime, 0)
 	}
 	issue.JWTID, issue.Actor, issue.IssuedTokenType = g.Opaque("x_"), client.ID, oauth.AccessTokenURI
-	if subject.GrantID != "" {
+	if subject.GrantID != "" && subject.GrantID != oauth.OwnGrant(subject.ClientID) { // a person granted it
 		user, err := g.Subjects.UserBySub(ctx, subject.Subject)
 		if err != nil {
 			return Issue{}, err

@@ -41,6 +41,7 @@ type Client struct {
 	RedirectURIs []string
 	Resource     string      // of a resource server: its identifier, the aud of its tokens
 	Keys         []PublicKey // what it signs with: jwks of RFC 7591 §2
+	JWKS         []byte      // the same as it was registered; nil: Keys is all there is
 	JWKSURI      string      // where its keys are to be fetched instead; empty: nowhere
 	ActsFor      string      // the client whose people it may speak for (RFC 7523 §2.1); empty: itself
 
@@ -59,6 +60,7 @@ type Client struct {
 
 	AuthorizationDetailsTypes []string // RFC 9396 §10
 	DefaultMaxAge             *int     // seconds, OIDC Registration §2; nil: none
+	RequireAuthTime           bool     // auth_time in every ID token, where we have it anyway
 
 	PostLogoutRedirectURIs           []string // RP-Initiated Logout §3.1
 	BackchannelLogoutURI             string   // Back-Channel Logout §2.2
@@ -75,10 +77,20 @@ type Client struct {
 	ApplicationType              string   // web or native, OIDC Registration §2
 	ResponseTypes                []string // empty: those that its grant types stand for
 	Contacts                     []string
+	SoftwareID, SoftwareVersion  string // RFC 7591 §2
 	Verified                     bool
 	Since                        time.Time
 	Reasons                      map[string]string // why the client wants a permission
+
+	// Of a client that registered itself: SHA-256 of its registration access token
+	// (RFC 7592 §3), and the day on which it last got a token of another kind.
+	RegistrationHash []byte
+	UsedAt           time.Time
 }
+
+// OwnGrant stands in the tokens that a client which registered itself gets for
+// itself, where other tokens name what a person granted: they end with the client.
+func OwnGrant(clientID string) string { return "client " + clientID }
 
 // PublicKey is a key of a client, parsed when the client was loaded.
 type PublicKey struct {
@@ -99,6 +111,10 @@ func (c *Client) AsksFor() string {
 // Public tells whether the client cannot keep a secret. RFC 6749 §2.1.
 func (c *Client) Public() bool { return slices.Contains(c.AuthMethods, NoAuthentication) }
 
+// SelfRegistered tells whether the client came by dynamic registration: nobody
+// has looked at what it says of itself.
+func (c *Client) SelfRegistered() bool { return c.RegistrationHash != nil }
+
 // MayUse tells whether the client is registered for a grant type.
 func (c *Client) MayUse(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
 
@@ -118,10 +134,29 @@ func HashSecret(secret string) []byte {
 // SecretMatches compares in constant time. It takes as long for a client that
 // is unknown (nil) or has no secret.
 func (c *Client) SecretMatches(secret string) bool {
-	stored := make([]byte, sha256.Size)
-	if c != nil && len(c.SecretHash) == sha256.Size {
+	var stored []byte
+	if c != nil {
 		stored = c.SecretHash
 	}
-	same := subtle.ConstantTimeCompare(stored, HashSecret(secret)) == 1
-	return same && c != nil && c.SecretHash != nil
+	return hashOf(stored, secret)
+}
+
+// RegistrationTokenMatches tells whether a registration access token is the
+// client's, in the same way. RFC 7592 §2.
+func (c *Client) RegistrationTokenMatches(token string) bool {
+	var stored []byte
+	if c != nil {
+		stored = c.RegistrationHash
+	}
+	return hashOf(stored, token)
+}
+
+// hashOf tells whether stored is the hash of a secret, in constant time; no
+// stored hash takes as long.
+func hashOf(stored []byte, secret string) bool {
+	known := len(stored) == sha256.Size
+	if !known {
+		stored = make([]byte, sha256.Size)
+	}
+	return subtle.ConstantTimeCompare(stored, HashSecret(secret)) == 1 && known
 }

@@ -41,6 +41,9 @@ const (
 	ExpiredToken                    = "expired_token"                     // RFC 8628 §3.5
 	InvalidTarget                   = "invalid_target"                    // RFC 8693 §2.2.2
 	InvalidToken                    = "invalid_token"                     // RFC 6750 §3.1
+	InvalidRedirectURI              = "invalid_redirect_uri"              // RFC 7591 §3.2.2
+	InvalidClientMetadata           = "invalid_client_metadata"           // RFC 7591 §3.2.2
+	UnapprovedSoftwareStatement     = "unapproved_software_statement"     // RFC 7591 §3.2.2
 	InsufficientScope               = "insufficient_scope"                // RFC 6750 §3.1
 )
 

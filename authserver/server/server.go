@@ -50,7 +50,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		return nil, err
 	}
 	s := &Server{store: db, log: c.Log, now: c.Now}
-	if err := s.compose(ctx, c, password.New(c.Random), expander(c.Env)); err != nil {
+	if err := s.compose(ctx, c, password.New(c.Random)); err != nil {
 		_ = db.Close()
 		return nil, err
 	}
@@ -72,13 +72,13 @@ func openStore(ctx context.Context, c program.Config) (*store.Store, error) {
 	})
 }
 
-func (s *Server) compose(ctx context.Context, c program.Config, passwords *password.Hasher, expand func(string) string) error {
+func (s *Server) compose(ctx context.Context, c program.Config, passwords *password.Hasher) error {
 	seeded, err := s.store.Seeded(ctx)
 	if err != nil {
 		return err
 	}
 	if !seeded {
-		if err := s.fill(ctx, passwords, expand); err != nil {
+		if err := s.fill(ctx, passwords); err != nil {
 			return fmt.Errorf("filling the empty database: %w", err)
 		}
 	}
@@ -214,7 +214,7 @@ func unusableSeal(env environment.Environment, err error) error {
 }
 
 // fill stores the seed.
-func (s *Server) fill(ctx context.Context, passwords *password.Hasher, expand func(string) string) error {
+func (s *Server) fill(ctx context.Context, passwords *password.Hasher) error {
 	var first store.Seed
 	for _, u := range seed.Users() {
 		hash, err := passwords.Hash(u.Password)
@@ -233,7 +233,7 @@ func (s *Server) fill(ctx context.Context, passwords *password.Hasher, expand fu
 		}
 		first.Clients = append(first.Clients, store.NewClient{Client: client})
 	}
-	return s.store.Fill(ctx, first, s.now(), expand)
+	return s.store.Fill(ctx, first, s.now())
 }
 
 func clientOf(c seed.Client) (oauth.Client, error) {

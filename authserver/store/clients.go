@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -59,6 +58,9 @@ type metadata struct {
 	ApplicationType     string   `json:"application_type,omitempty"`
 	ResponseTypes       []string `json:"response_types,omitempty"`
 	Contacts            []string `json:"contacts,omitempty"`
+	SoftwareID          string   `json:"software_id,omitempty"`
+	SoftwareVersion     string   `json:"software_version,omitempty"`
+	RequireAuthTime     bool     `json:"require_auth_time,omitempty"`
 }
 
 // PublicKeys reads a client's jwks (RFC 7591 §2); one without it has no keys.
@@ -69,19 +71,20 @@ func PublicKeys(set []byte) ([]oauth.PublicKey, error) {
 	return jwks.Parse(set)
 }
 
-func jwksOf(keys []oauth.PublicKey) (json.RawMessage, error) {
-	if len(keys) == 0 {
-		return nil, nil
+// jwksOf is the set as the client registered it, or one made of its keys.
+func jwksOf(c oauth.Client) (json.RawMessage, error) {
+	if c.JWKS != nil || len(c.Keys) == 0 {
+		return c.JWKS, nil
 	}
 	var set jose.JSONWebKeySet
-	for _, key := range keys {
+	for _, key := range c.Keys {
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.Key, KeyID: key.ID, Algorithm: key.Algorithm, Use: "sig"})
 	}
 	return json.Marshal(set)
 }
 
 func metadataOf(c oauth.Client) (metadata, error) {
-	set, err := jwksOf(c.Keys)
+	set, err := jwksOf(c)
 	return metadata{
 		Name: c.Name, Kind: c.Kind, AuthMethods: c.AuthMethods, GrantTypes: c.GrantTypes, Scope: c.Scope.String(),
 		RedirectURIs: c.RedirectURIs, Resource: c.Resource, RequirePKCE: c.RequirePKCE, FirstParty: c.FirstParty,
@@ -93,20 +96,20 @@ func metadataOf(c oauth.Client) (metadata, error) {
 		DefaultMaxAge: c.DefaultMaxAge, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired, LogoURI: c.LogoURI,
 		PolicyURI: c.PolicyURI, TosURI: c.TosURI, InitiateLoginURI: c.InitiateLoginURI,
 		SectorIdentifierURI: c.SectorIdentifierURI, ApplicationType: c.ApplicationType, ResponseTypes: c.ResponseTypes,
-		Contacts: c.Contacts, JWKSURI: c.JWKSURI,
+		Contacts: c.Contacts, JWKSURI: c.JWKSURI, SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, RequireAuthTime: c.RequireAuthTime,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
 	}, err
 }
 
 // Client returns a registered client, or nil.
-func (s *Store) Client(id string) *oauth.Client { return (*s.clients.Load())[id] }
+func (s *Store) Client(id string) *oauth.Client { return s.clients.Load().clients[id] }
 
 // Clients returns all registered clients by their identifiers. Not to be changed.
-func (s *Store) Clients() map[string]*oauth.Client { return *s.clients.Load() }
+func (s *Store) Clients() map[string]*oauth.Client { return s.clients.Load().clients }
 
 // loadClients reads the registry and puts the programs' URLs in.
-func (s *Store) loadClients(ctx context.Context, expand func(string) string) error {
-	rows, err := s.db.Query(ctx, "SELECT client_id, secret_hash, metadata, created_at, disabled_at FROM clients")
+func (s *Store) loadClients(ctx context.Context) error {
+	rows, err := s.db.Query(ctx, "SELECT client_id, secret_hash, registration_hash, metadata, created_at, used_at, disabled_at FROM clients WHERE deleted_at IS NULL")
 	if err != nil {
 		return err
 	}
@@ -115,22 +118,25 @@ func (s *Store) loadClients(ctx context.Context, expand func(string) string) err
 	for rows.Next() {
 		var c oauth.Client
 		var text string
-		var since int64
-		var disabled sql.NullInt64
-		if err := rows.Scan(&c.ID, &c.SecretHash, &text, &since, &disabled); err != nil {
+		var since, used, disabled sql.NullInt64
+		if err := rows.Scan(&c.ID, &c.SecretHash, &c.RegistrationHash, &text, &since, &used, &disabled); err != nil {
 			return err
 		}
 		var m metadata
 		if err := json.Unmarshal([]byte(text), &m); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
+		expand := s.expand
+		if c.SelfRegistered() { // a stranger's braces are a stranger's
+			expand = func(uri string) string { return uri }
+		}
 		if c, err = m.client(c, expand); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
-		c.Since, c.Disabled = time.UnixMilli(since).UTC(), disabled.Valid
+		c.Since, c.UsedAt, c.Disabled = at(since), at(used), disabled.Valid
 		all[c.ID] = &c
 	}
-	s.clients.Store(&all)
+	s.clients.Store(newRegistry(all))
 	return rows.Err()
 }
 
@@ -141,7 +147,7 @@ func (m metadata) client(c oauth.Client, expand func(string) string) (oauth.Clie
 		return c, err
 	}
 	return oauth.Client{
-		ID: c.ID, SecretHash: c.SecretHash, Keys: keys,
+		ID: c.ID, SecretHash: c.SecretHash, RegistrationHash: c.RegistrationHash, Keys: keys, JWKS: m.JWKS,
 		Name: m.Name, Kind: m.Kind, AuthMethods: m.AuthMethods, GrantTypes: m.GrantTypes, Scope: oauth.ParseScope(m.Scope),
 		RequirePKCE: m.RequirePKCE, FirstParty: m.FirstParty, AlwaysAsk: m.AlwaysAsk, Verified: m.Verified,
 		Purpose: m.Purpose, Developer: m.Developer, Reasons: m.Reasons, ActsFor: m.ActsFor,
@@ -153,7 +159,7 @@ func (m metadata) client(c oauth.Client, expand func(string) string) (oauth.Clie
 		DefaultMaxAge: m.DefaultMaxAge, BackchannelLogoutSessionRequired: m.BackchannelLogoutSessionRequired, LogoURI: m.LogoURI,
 		PolicyURI: m.PolicyURI, TosURI: m.TosURI, InitiateLoginURI: m.InitiateLoginURI,
 		SectorIdentifierURI: m.SectorIdentifierURI, ApplicationType: m.ApplicationType, ResponseTypes: m.ResponseTypes,
-		Contacts: m.Contacts, JWKSURI: m.JWKSURI,
+		Contacts: m.Contacts, JWKSURI: m.JWKSURI, SoftwareID: m.SoftwareID, SoftwareVersion: m.SoftwareVersion, RequireAuthTime: m.RequireAuthTime,
 	}, nil
 }
 

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -53,7 +52,7 @@ func (s *Store) Seeded(ctx context.Context) (bool, error) {
 }
 
 // Fill stores the seed, all of it or nothing, once.
-func (s *Store) Fill(ctx context.Context, seed Seed, now time.Time, expand func(string) string) error {
+func (s *Store) Fill(ctx context.Context, seed Seed, now time.Time) error {
 	err := s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		if _, err := tx.Exec(ctx, "INSERT INTO settings (name, value) VALUES ('seeded', ?)", now.UTC().Format(time.RFC3339)); err != nil {
 			return err
@@ -65,16 +64,12 @@ func (s *Store) Fill(ctx context.Context, seed Seed, now time.Time, expand func(
 			}
 		}
 		for _, c := range seed.Clients {
-			described, err := metadataOf(c.Client)
-			if err != nil {
-				return err
-			}
-			metadata, err := json.Marshal(described)
+			described, err := describe(c.Client)
 			if err != nil {
 				return err
 			}
 			if _, err := tx.Exec(ctx, "INSERT INTO clients (client_id, secret_hash, metadata, created_at) VALUES (?, ?, ?, ?)",
-				c.ID, c.SecretHash, string(metadata), ms(c.Since)); err != nil {
+				c.ID, c.SecretHash, described, ms(c.Since)); err != nil {
 				return fmt.Errorf("client %s: %w", c.ID, err)
 			}
 		}
@@ -83,7 +78,7 @@ func (s *Store) Fill(ctx context.Context, seed Seed, now time.Time, expand func(
 	if err != nil {
 		return err
 	}
-	return s.loadClients(ctx, expand)
+	return s.loadClients(ctx)
 }
 
 // DemoSecrets tells whether people or applications of the seed are in the

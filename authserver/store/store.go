@@ -11,10 +11,10 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/sqlite"
 )
@@ -39,8 +39,11 @@ type Store struct {
 	accessTokenTTL time.Duration
 
 	// clients is the whole registry: requests read it without asking the
-	// database. It is replaced, never changed.
-	clients atomic.Pointer[map[string]*oauth.Client]
+	// database. It is replaced, never changed; who replaces it holds registering
+	// from before the write, so that memory and disk agree about the order.
+	clients     atomic.Pointer[registry]
+	registering sync.Mutex
+	expand      func(string) string
 }
 
 // Settings is what a store needs to know.
@@ -67,9 +70,9 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := &Store{db: db, seal: s.Seal, revoked: newRevoked(), noticed: make(chan struct{}, 1), accessTokenTTL: s.AccessTokenTTL}
+	store := &Store{db: db, seal: s.Seal, revoked: newRevoked(), noticed: make(chan struct{}, 1), accessTokenTTL: s.AccessTokenTTL, expand: s.Expand}
 	store.events = newEvents(db, s.Log)
-	err = errors.Join(store.seed(ctx, s), store.loadClients(ctx, s.Expand), store.loadRevoked(ctx, s.Now()))
+	err = errors.Join(store.seed(ctx, s), store.loadClients(ctx), store.loadRevoked(ctx, s.Now()))
 	if err != nil {
 		_ = store.Close()
 		return nil, err
@@ -94,6 +97,9 @@ func (s *Store) Ready(ctx context.Context) error { return s.db.Ping(ctx) }
 // minute, for those that are being looked at as they expire.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	s.revoked.purge(now)
+	if err := s.forgetIdleClients(ctx, now); err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		for _, statement := range []string{
 			"DELETE FROM interactions WHERE expires_at < ?1",

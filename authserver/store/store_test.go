@@ -37,7 +37,7 @@ func filled(t *testing.T) *Store {
 	err := s.Fill(t.Context(), Seed{
 		Users:   []NewUser{{User: oauth.User{Sub: "u_1", Username: "alice", Email: "alice@acme.test"}, PasswordHash: "x"}},
 		Clients: []NewClient{{Client: oauth.Client{ID: "web", Since: start}}, {Client: oauth.Client{ID: "other", Since: start}}},
-	}, start, func(s string) string { return s })
+	}, start)
 	if err != nil {
 		t.Fatal(err)
 	}

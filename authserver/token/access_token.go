@@ -24,7 +24,8 @@ type AccessToken struct {
 	ExpiresAt int64    `json:"exp"`
 	AuthTime  int64    `json:"auth_time,omitempty"`
 	// GrantID is ours: the authorization that the token came from, so that one
-	// revocation reaches all its tokens. Absent where no person was asked.
+	// revocation reaches all its tokens; absent where no person was asked, but
+	// for clients that can go (oauth.OwnGrant).
 	GrantID string `json:"grant_id,omitempty"`
 	// Actor is who acts for the person. RFC 8693 §4.1.
 	Actor *Actor `json:"act,omitempty"`

@@ -198,3 +198,9 @@ func Duplicate(err error) bool {
 	var e *driver.Error
 	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
 }
+
+// Referenced tells whether a row could not be deleted because another names it.
+func Referenced(err error) bool {
+	var e *driver.Error
+	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+}

@@ -100,7 +100,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	})
 	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
 	s.notifier = &logout.Notifier{
-		Issuer: c.Env.AuthserverURL.String(), Store: s.store, Keys: keys, Log: c.Log, Now: c.Now, Random: c.Random, Client: notified(c, expand),
+		Issuer: c.Env.AuthserverURL.String(), Store: s.store, Keys: keys, Log: c.Log, Now: c.Now, Random: c.Random, Client: notified(c, expander(c.Env)),
 	}
 	s.router = httpserver.New(httpserver.Settings{
 		Name: "authserver", PublicURL: c.Env.AuthserverURL, Log: c.Log,

@@ -166,7 +166,7 @@ func (t *Transcript) String() string {
 // secrets are the parameters and members whose values are made at random.
 var secrets = []string{
 	"code", "state", "nonce", "code_challenge", "code_verifier", "access_token", "refresh_token", "id_token",
-	"device_code", "user_code", "assertion", "subject_token", "interaction", "csrf", "jti", "grant_id", "at_hash", "sid", "logout_token", "id_token_hint", "kid", "x", "y", "n",
+	"request_uri", "request", "device_code", "user_code", "assertion", "subject_token", "interaction", "csrf", "jti", "grant_id", "at_hash", "sid", "logout_token", "id_token_hint", "kid", "x", "y", "n",
 }
 
 // name gives a random value its name.
@@ -219,6 +219,7 @@ func (t *Transcript) request(e Exchange) {
 	case authorization != "":
 		t.line("Authorization: %s", authorization)
 	}
+	t.token(query.Get("request"))
 	if e.RequestBody == "" {
 		return
 	}

@@ -30,10 +30,12 @@ func TestTranscripts(t *testing.T) {
 		"jwt_bearer":         transcribeJWTBearer,
 		"implicit":           transcribeImplicit,
 		"password":           transcribePassword,
+		"par":                transcribePAR,
+		"jar":                transcribeJAR,
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := &Recorder{}
-			tr := &transcriber{t: t, recorder: recorder, w: New(t, Options{Record: recorder})}
+			tr := &transcriber{t: t, recorder: recorder, w: New(t, Options{Record: recorder, SQL: transcribedSQL[name]})}
 			record(t, tr)
 			got := tr.transcript.String()
 			path := filepath.Join("testdata", "transcripts", name+".http")

@@ -19,6 +19,7 @@ var walkthroughs = map[string][]string{
 	"jwt_bearer":         {`"interests":`, `used before`, `nobody who lets`},
 	"implicit":           {`"interests":`, `no refresh_token`},
 	"password":           {`"Alice Moreau"`, `unauthorized_client`},
+	"par":                {`"request_uri":"urn:ietf:params:oauth:request_uri:`, `"interests":`, `invalid_request_uri`, `invalid_request`},
 	"device_code":        {`authorization_pending`, `"interests":`, `used before`},
 }
 

@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -68,7 +67,7 @@ func (e *Endpoints) Introspect(c echo.Context) error {
 	if answer.Active && check.Run(c.Request().Context(), e.Checks, introspectionChecks, about) != nil {
 		answer = Introspection{}
 	}
-	return answerJSON(c, http.StatusOK, answer)
+	return e.answerIntrospection(c, caller, answer)
 }
 
 // lookUp reads a token of either kind; an answer that is not active means that

@@ -94,7 +94,8 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 
 		ResponseTypesSupported: []string{"code"}, ResponseModesSupported: []string{"query", "fragment", oauth.FormPost},
 		GrantTypesSupported:   slices.Sorted(maps.Keys(e.Grants)),
-		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgValuesSupported: []string{"RS256"},
+		SubjectTypesSupported: []string{"public"}, IDTokenSigningAlgValuesSupported: token.Algorithms,
+		UserinfoSigningAlgValuesSupported: token.Algorithms, IntrospectionSigningAlgValuesSupported: token.Algorithms,
 
 		TokenEndpointAuthMethodsSupported:         append(slices.Clone(confidential), oauth.NoAuthentication),
 		RevocationEndpointAuthMethodsSupported:    append(slices.Clone(confidential), oauth.NoAuthentication),

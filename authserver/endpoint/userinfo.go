@@ -69,7 +69,7 @@ func (e *Endpoints) Userinfo(c echo.Context) error {
 		Subject:      user.Sub,
 		PersonClaims: e.person(user).Only(oauth.ParseScope(claims.Scope), oauth.Names(asked.Userinfo)),
 	}
-	return answerJSON(c, http.StatusOK, answer)
+	return e.answerUserinfo(c, claims.ClientID, answer)
 }
 
 // claimsOf is the claims parameter of the authorization that a token came from.

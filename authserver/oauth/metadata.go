@@ -19,6 +19,8 @@ type Metadata struct {
 	GrantTypesSupported                                []string `json:"grant_types_supported"`
 	SubjectTypesSupported                              []string `json:"subject_types_supported"`
 	IDTokenSigningAlgValuesSupported                   []string `json:"id_token_signing_alg_values_supported"`
+	UserinfoSigningAlgValuesSupported                  []string `json:"userinfo_signing_alg_values_supported"`
+	IntrospectionSigningAlgValuesSupported             []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
 	TokenEndpointAuthMethodsSupported                  []string `json:"token_endpoint_auth_methods_supported"`
 	RevocationEndpointAuthMethodsSupported             []string `json:"revocation_endpoint_auth_methods_supported"`
 	IntrospectionEndpointAuthMethodsSupported          []string `json:"introspection_endpoint_auth_methods_supported"`

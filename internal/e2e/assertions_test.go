@@ -89,7 +89,7 @@ func TestJWTBearerRefusals(t *testing.T) {
 	}
 }
 
-func unsigned(t *testing.T, claims jwt.MapClaims) string {
+func unsigned(t testing.TB, claims jwt.MapClaims) string {
 	t.Helper()
 	compact, err := jwt.NewWithClaims(jwt.SigningMethodNone, claims).SignedString(jwt.UnsafeAllowNoneSignatureType)
 	if err != nil {

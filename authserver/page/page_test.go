@@ -135,6 +135,9 @@ func TestEveryPageIsOneDocumentWithoutInlineScriptOrStyle(t *testing.T) {
 func TestEveryFormThatChangesSomethingIsPosted(t *testing.T) {
 	for name, page := range samples() {
 		for _, f := range find(document(t, page), "form") {
+			if name == "form-post" && value(f, "action") == "http://localhost:9002/callback" {
+				continue // the one form that is the client's business
+			}
 			if value(f, "method") != "post" || !strings.HasPrefix(value(f, "action"), "/") {
 				t.Errorf("%s: form with method %q and action %q", name, value(f, "method"), value(f, "action"))
 			}

@@ -3,6 +3,7 @@ package page
 import (
 	"github.com/a-h/templ"
 
+	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/views"
 )
 
@@ -163,6 +164,11 @@ func samples() map[string]templ.Component {
 		"confirm": Confirm(signedInFrame(), ConfirmView{
 			Heading: "Sign out of Acme?", Lead: "Dreams asks us to end your session here.", Action: "/account/logout",
 			Hidden: []KeyValue{{"csrf", "c-1"}}, Button: "Sign out", CancelHref: "/account",
+		}),
+		"choose":      Choose(signedInFrame(), ChooseView{Interaction: "i-1", CSRF: "c-1", Name: "Alice Moreau", Email: "alice@acme.test", ClientName: "Dreams"}),
+		"choose-hint": Choose(signedInFrame(), ChooseView{Interaction: "i-1", CSRF: "c-1", Name: "Alice Moreau", Email: "alice@acme.test", ClientName: "Dreams", Hint: "bob"}),
+		"form-post": FormPost(signedInFrame(), FormPostView{
+			Action: "http://localhost:9002/callback", ClientName: "Dreams", Parameters: []oauth.Parameter{{Name: "code", Value: "ac_1"}, {Name: "iss", Value: "http://localhost:9000"}},
 		}),
 		"help": Help(sampleFrame()),
 	}

@@ -327,6 +327,8 @@ func walkConsent(a *auditor) {
 	a.open("consent, asked again", authorize("openid profile preferences:read", url.Values{"prompt": {"consent"}}), 200)
 	a.open("consent, not verified", authorize(all, url.Values{"client_id": {"stranger"}}), 200)
 	a.open("consent, locked permissions alone", authorize("openid profile", url.Values{"client_id": {"stranger"}}), 200)
+	a.open("consent, which account", authorize("openid", url.Values{"prompt": {"select_account"}}), 200)
+	a.open("consent, another account than the hint", authorize("openid", url.Values{"login_hint": {"bob"}}), 200)
 	a.open("consent, sign in again", authorize("openid", url.Values{"prompt": {"login"}}), 200)
 	a.open("consent, an interaction that nobody knows", auth+"/consent?interaction=unknown", 400)
 

@@ -20,8 +20,8 @@ import (
 // with response_mode=form_post. The suite drives login and consent by the names
 // of the forms' fields, without script, and so do these.
 
-// relyingParty is the suite's client in one variant of a plan.
-type relyingParty struct {
+// suiteParty is the suite's client in one variant of a plan.
+type suiteParty struct {
 	testing.TB
 	w                          *World
 	b                          *Browser
@@ -56,23 +56,23 @@ func suiteWorld(t testing.TB) *World {
 	}}})
 }
 
-func newRelyingParty(t testing.TB, w *World, responseType, responseMode string) *relyingParty {
+func newSuiteParty(t testing.TB, w *World, responseType, responseMode string) *suiteParty {
 	t.Helper()
-	r := &relyingParty{TB: t, w: w, responseType: responseType, responseMode: responseMode}
+	r := &suiteParty{TB: t, w: w, responseType: responseType, responseMode: responseMode}
 	r.forgetCookies()
 	return r
 }
 
 // forgetCookies is what a tester is asked to do before some modules.
-func (r *relyingParty) forgetCookies() {
+func (r *suiteParty) forgetCookies() {
 	r.b = NewBrowser(r.TB)
 	r.b.Stay = "https://suite.test"
 }
 
-func (r *relyingParty) code() bool { return r.responseType == "code" }
+func (r *suiteParty) code() bool { return r.responseType == "code" }
 
 // request is the suite's: no PKCE.
-func (r *relyingParty) request(changes url.Values) url.Values {
+func (r *suiteParty) request(changes url.Values) url.Values {
 	request := url.Values{
 		"response_type": {r.responseType}, "client_id": {"suite"}, "redirect_uri": {suiteCallback},
 		"scope": {"openid"}, "state": {"aX3oNOQhXu"}, "nonce": {"8kR8TplZ6v"},
@@ -94,12 +94,12 @@ type login struct {
 }
 
 // authorize sends the request, signs in and agrees where the person is asked.
-func (r *relyingParty) authorize(changes url.Values) login {
+func (r *suiteParty) authorize(changes url.Values) login {
 	r.Helper()
 	return r.goOn(r.w.Authorize(r.b, r.request(changes)))
 }
 
-func (r *relyingParty) goOn(page Page) login {
+func (r *suiteParty) goOn(page Page) login {
 	r.Helper()
 	var l login
 	for range 4 {
@@ -127,13 +127,13 @@ func (r *relyingParty) goOn(page Page) login {
 
 // succeed is authorize with a good end: the tokens are here and the ID token has
 // been verified as OIDC Core §3.1.3.7 and §3.2.2.11 ask.
-func (r *relyingParty) succeed(changes url.Values) login {
+func (r *suiteParty) succeed(changes url.Values) login {
 	r.Helper()
 	l := r.authorize(changes)
 	return r.redeem(l, r.request(changes))
 }
 
-func (r *relyingParty) redeem(l login, request url.Values) login {
+func (r *suiteParty) redeem(l login, request url.Values) login {
 	r.Helper()
 	if l.Answer.Get("state") != request.Get("state") || l.Answer.Get("iss") != r.w.Auth || l.Answer.Has("error") {
 		r.Fatalf("the answer is %v on %d %.300s", l.Answer, l.Page.Status, l.Page.Body)
@@ -178,7 +178,7 @@ func (r *relyingParty) redeem(l login, request url.Values) login {
 }
 
 // token asks the token endpoint, as the client authenticates.
-func (r *relyingParty) token(form url.Values) Response {
+func (r *suiteParty) token(form url.Values) Response {
 	r.Helper()
 	id := form.Get("client_id")
 	form.Del("client_id")
@@ -190,7 +190,7 @@ func (r *relyingParty) token(form url.Values) Response {
 
 // claims are what the client is told: by userinfo, or where there is no access
 // token in the ID token.
-func (r *relyingParty) claims(l login) map[string]any {
+func (r *suiteParty) claims(l login) map[string]any {
 	r.Helper()
 	if l.Access == "" {
 		return l.IDToken
@@ -201,7 +201,7 @@ func (r *relyingParty) claims(l login) map[string]any {
 }
 
 // OIDC Core §5.3.2: sub "MUST be verified to exactly match".
-func (r *relyingParty) isUserinfo(answer Response, l login) {
+func (r *suiteParty) isUserinfo(answer Response, l login) {
 	r.Helper()
 	if answer.Status != http.StatusOK || answer.String("sub") == "" || answer.JSON()["sub"] != l.IDToken["sub"] ||
 		!strings.HasPrefix(answer.Header.Get("Content-Type"), "application/json") {
@@ -210,7 +210,7 @@ func (r *relyingParty) isUserinfo(answer Response, l login) {
 }
 
 // refused wants an error, by redirect or by the form of form_post.
-func (r *relyingParty) refused(l login, codes ...string) {
+func (r *suiteParty) refused(l login, codes ...string) {
 	r.Helper()
 	if !slices.Contains(codes, l.Answer.Get("error")) || l.Answer.Get("state") != "aX3oNOQhXu" || l.Answer.Has("code") || l.Answer.Has("id_token") {
 		r.Errorf("answered %d %v, want %v", l.Page.Status, l.Answer, codes)
@@ -218,7 +218,7 @@ func (r *relyingParty) refused(l login, codes ...string) {
 }
 
 // stopped wants a page that names the error, and no way off the server.
-func (r *relyingParty) stopped(l login) {
+func (r *suiteParty) stopped(l login) {
 	r.Helper()
 	if l.Page.Status != http.StatusBadRequest || ErrorOnPage(l.Page.Body) == "" || l.Page.Location != "" || l.Page.Posted != nil {
 		r.Errorf("no error page: %d %s", l.Page.Status, l.Page.Location)
@@ -227,19 +227,19 @@ func (r *relyingParty) stopped(l login) {
 
 // codeModules are of the basic plan alone, implicitModules of the implicit one;
 // modules are of both.
-var codeModules = map[string]func(*relyingParty){
-	"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": func(r *relyingParty) {
+var codeModules = map[string]func(*suiteParty){
+	"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": func(r *suiteParty) {
 		if l := r.succeed(url.Values{"nonce": nil}); l.IDToken["nonce"] != nil {
 			r.Errorf("a nonce that nobody sent: %v", l.IDToken)
 		}
 	},
-	"oidcc-codereuse":           func(r *relyingParty) { r.reuse(0) },
-	"oidcc-codereuse-30seconds": func(r *relyingParty) { r.reuse(30 * time.Second) },
-	"oidcc-server-client-secret-post": func(r *relyingParty) {
+	"oidcc-codereuse":           func(r *suiteParty) { r.reuse(0) },
+	"oidcc-codereuse-30seconds": func(r *suiteParty) { r.reuse(30 * time.Second) },
+	"oidcc-server-client-secret-post": func(r *suiteParty) {
 		r.secretInForm = true
 		r.succeed(nil)
 	},
-	"oidcc-refresh-token": func(r *relyingParty) {
+	"oidcc-refresh-token": func(r *suiteParty) {
 		l := r.succeed(url.Values{"scope": {"openid offline_access"}, "prompt": {"consent"}})
 		again := r.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {l.Tokens.String("refresh_token")}, "client_id": {"suite"}})
 		if again.Status != http.StatusOK || again.String("access_token") == l.Access {
@@ -257,7 +257,7 @@ var codeModules = map[string]func(*relyingParty){
 			r.Errorf("another client's refresh token: %s", stolen.Refusal())
 		}
 	},
-	"oidcc-ensure-request-with-valid-pkce-succeeds": func(r *relyingParty) {
+	"oidcc-ensure-request-with-valid-pkce-succeeds": func(r *suiteParty) {
 		l := r.authorize(url.Values{"code_challenge": {Challenge(Verifier)}, "code_challenge_method": {"S256"}})
 		tokens := r.token(url.Values{
 			"grant_type": {"authorization_code"}, "code": {l.Answer.Get("code")}, "redirect_uri": {suiteCallback},
@@ -270,7 +270,7 @@ var codeModules = map[string]func(*relyingParty){
 }
 
 // reuse redeems a code a second time, after a while.
-func (r *relyingParty) reuse(after time.Duration) {
+func (r *suiteParty) reuse(after time.Duration) {
 	l := r.succeed(nil)
 	r.w.Clock.Advance(after)
 	again := r.token(url.Values{"grant_type": {"authorization_code"}, "code": {l.Answer.Get("code")}, "redirect_uri": {suiteCallback}, "client_id": {"suite"}})
@@ -282,24 +282,24 @@ func (r *relyingParty) reuse(after time.Duration) {
 	}
 }
 
-var implicitModules = map[string]func(*relyingParty){
-	"oidcc-ensure-request-without-nonce-fails": func(r *relyingParty) {
+var implicitModules = map[string]func(*suiteParty){
+	"oidcc-ensure-request-without-nonce-fails": func(r *suiteParty) {
 		r.refused(r.authorize(url.Values{"nonce": nil}), "invalid_request")
 	},
 }
 
-var modules = map[string]func(*relyingParty){
-	"oidcc-server": func(r *relyingParty) {
+var modules = map[string]func(*suiteParty){
+	"oidcc-server": func(r *suiteParty) {
 		l := r.succeed(nil)
 		if l.IDToken["iss"] != r.w.Auth || l.IDToken["aud"] != "suite" || l.IDToken["auth_time"] == nil {
 			r.Errorf("ID token %v", l.IDToken)
 		}
 	},
-	"oidcc-response-type-missing": func(r *relyingParty) {
+	"oidcc-response-type-missing": func(r *suiteParty) {
 		// Without a response type there is no mode: whatever else was asked for.
 		r.refused(r.authorize(url.Values{"response_type": nil}), "invalid_request", "unsupported_response_type")
 	},
-	"oidcc-idtoken-signature": func(r *relyingParty) {
+	"oidcc-idtoken-signature": func(r *suiteParty) {
 		l := r.authorize(nil)
 		compact := l.Answer.Get("id_token")
 		if r.code() {
@@ -311,54 +311,54 @@ var modules = map[string]func(*relyingParty){
 			r.Errorf("header %v, keys %s", header, set)
 		}
 	},
-	"oidcc-idtoken-unsigned": func(r *relyingParty) {
+	"oidcc-idtoken-unsigned": func(r *suiteParty) {
 		if slices.Contains(r.w.metadata(r).IDTokenAlgorithms, "none") {
 			r.Error("ID tokens without a signature are offered")
 		}
 	},
-	"oidcc-userinfo-get": func(r *relyingParty) {
+	"oidcc-userinfo-get": func(r *suiteParty) {
 		if l := r.succeed(nil); l.Access != "" {
 			r.isUserinfo(r.w.Do(r, "GET", r.w.Auth+"/userinfo", Bearer(l.Access), ""), l)
 		}
 	},
-	"oidcc-userinfo-post-header": func(r *relyingParty) {
+	"oidcc-userinfo-post-header": func(r *suiteParty) {
 		if l := r.succeed(nil); l.Access != "" {
 			r.isUserinfo(r.w.Do(r, "POST", r.w.Auth+"/userinfo", Bearer(l.Access), ""), l)
 		}
 	},
-	"oidcc-userinfo-post-body": func(r *relyingParty) {
+	"oidcc-userinfo-post-body": func(r *suiteParty) {
 		if l := r.succeed(nil); l.Access != "" {
 			r.isUserinfo(r.w.Post(r, r.w.Auth+"/userinfo", nil, url.Values{"access_token": {l.Access}}), l)
 		}
 	},
-	"oidcc-scope-profile": func(r *relyingParty) {
+	"oidcc-scope-profile": func(r *suiteParty) {
 		claims := r.claims(r.succeed(url.Values{"scope": {"openid profile"}}))
 		if claims["name"] != "Alice Moreau" || claims["preferred_username"] != "alice" || claims["picture"] == nil || claims["email"] != nil {
 			r.Errorf("claims %v", claims)
 		}
 	},
-	"oidcc-scope-email": func(r *relyingParty) {
+	"oidcc-scope-email": func(r *suiteParty) {
 		claims := r.claims(r.succeed(url.Values{"scope": {"openid email"}}))
 		if claims["email"] != "alice@acme.test" || claims["email_verified"] != true || claims["name"] != nil {
 			r.Errorf("claims %v", claims)
 		}
 	},
 	// The suite skips what scopes_supported does not name.
-	"oidcc-scope-address": func(r *relyingParty) { r.notOffered("address") },
-	"oidcc-scope-phone":   func(r *relyingParty) { r.notOffered("phone") },
-	"oidcc-scope-all": func(r *relyingParty) {
+	"oidcc-scope-address": func(r *suiteParty) { r.notOffered("address") },
+	"oidcc-scope-phone":   func(r *suiteParty) { r.notOffered("phone") },
+	"oidcc-scope-all": func(r *suiteParty) {
 		claims := r.claims(r.succeed(url.Values{"scope": {"openid profile email"}}))
 		if claims["name"] == nil || claims["email"] == nil {
 			r.Errorf("claims %v", claims)
 		}
 	},
-	"oidcc-alternate-happy-flow": func(r *relyingParty) {
+	"oidcc-alternate-happy-flow": func(r *suiteParty) {
 		r.succeed(url.Values{"scope": {"email openid"}, "redirect_uri": {suiteCallback + "?dummy1=lorem&dummy2=ipsum"}})
 		r.succeed(url.Values{"scope": {"profile email openid"}, "state": nil})
 	},
-	"oidcc-display-page":  func(r *relyingParty) { r.succeed(url.Values{"display": {"page"}}) },
-	"oidcc-display-popup": func(r *relyingParty) { r.succeed(url.Values{"display": {"popup"}}) },
-	"oidcc-prompt-login": func(r *relyingParty) {
+	"oidcc-display-page":  func(r *suiteParty) { r.succeed(url.Values{"display": {"page"}}) },
+	"oidcc-display-popup": func(r *suiteParty) { r.succeed(url.Values{"display": {"popup"}}) },
+	"oidcc-prompt-login": func(r *suiteParty) {
 		first := r.succeed(nil)
 		r.w.Clock.Advance(2 * time.Second)
 		second := r.succeed(url.Values{"prompt": {"login"}})
@@ -366,10 +366,10 @@ var modules = map[string]func(*relyingParty){
 			r.Errorf("asked for the password: %v, %v then %v", second.Password, first.IDToken, second.IDToken)
 		}
 	},
-	"oidcc-prompt-none-not-logged-in": func(r *relyingParty) {
+	"oidcc-prompt-none-not-logged-in": func(r *suiteParty) {
 		r.refused(r.authorize(url.Values{"prompt": {"none"}}), "login_required")
 	},
-	"oidcc-prompt-none-logged-in": func(r *relyingParty) {
+	"oidcc-prompt-none-logged-in": func(r *suiteParty) {
 		first := r.succeed(nil)
 		r.w.Clock.Advance(time.Second)
 		second := r.succeed(url.Values{"prompt": {"none"}})
@@ -377,7 +377,7 @@ var modules = map[string]func(*relyingParty){
 			r.Errorf("%v then %v", first.IDToken, second.IDToken)
 		}
 	},
-	"oidcc-max-age-1": func(r *relyingParty) {
+	"oidcc-max-age-1": func(r *suiteParty) {
 		first := r.succeed(nil)
 		r.w.Clock.Advance(2 * time.Second)
 		second := r.succeed(url.Values{"max_age": {"1"}})
@@ -385,17 +385,17 @@ var modules = map[string]func(*relyingParty){
 			r.Errorf("asked for the password: %v, %v then %v", second.Password, first.IDToken, second.IDToken)
 		}
 	},
-	"oidcc-max-age-10000": func(r *relyingParty) {
+	"oidcc-max-age-10000": func(r *suiteParty) {
 		first := r.succeed(nil)
 		second := r.succeed(url.Values{"max_age": {"10000"}})
 		if second.Password || second.IDToken["auth_time"] != first.IDToken["auth_time"] {
 			r.Errorf("asked for the password: %v, %v then %v", second.Password, first.IDToken, second.IDToken)
 		}
 	},
-	"oidcc-ensure-request-with-unknown-parameter-succeeds": func(r *relyingParty) {
+	"oidcc-ensure-request-with-unknown-parameter-succeeds": func(r *suiteParty) {
 		r.succeed(url.Values{"extra": {"foobar"}})
 	},
-	"oidcc-id-token-hint": func(r *relyingParty) {
+	"oidcc-id-token-hint": func(r *suiteParty) {
 		l := r.authorize(nil)
 		hint := l.Answer.Get("id_token")
 		first := r.redeem(l, r.request(nil))
@@ -407,7 +407,7 @@ var modules = map[string]func(*relyingParty){
 			r.Errorf("%v then %v", first.IDToken, second.IDToken)
 		}
 	},
-	"oidcc-login-hint": func(r *relyingParty) {
+	"oidcc-login-hint": func(r *suiteParty) {
 		r.forgetCookies()
 		login := r.w.Authorize(r.b, r.request(url.Values{"login_hint": {"alice@acme.test"}}))
 		if field := r.b.Form(login, "password").Fields.Get("username"); field != "alice@acme.test" {
@@ -415,36 +415,36 @@ var modules = map[string]func(*relyingParty){
 		}
 		r.redeem(r.goOn(login), r.request(nil))
 	},
-	"oidcc-ui-locales":     func(r *relyingParty) { r.succeed(url.Values{"ui_locales": {"se"}}) },
-	"oidcc-claims-locales": func(r *relyingParty) { r.succeed(url.Values{"claims_locales": {"se"}}) },
-	"oidcc-ensure-request-with-acr-values-succeeds": func(r *relyingParty) {
+	"oidcc-ui-locales":     func(r *suiteParty) { r.succeed(url.Values{"ui_locales": {"se"}}) },
+	"oidcc-claims-locales": func(r *suiteParty) { r.succeed(url.Values{"claims_locales": {"se"}}) },
+	"oidcc-ensure-request-with-acr-values-succeeds": func(r *suiteParty) {
 		if l := r.succeed(url.Values{"acr_values": {"1 2 urn:acme:acr:password"}}); l.IDToken["acr"] != "urn:acme:acr:password" {
 			r.Errorf("acr %v", l.IDToken["acr"])
 		}
 	},
-	"oidcc-ensure-registered-redirect-uri": func(r *relyingParty) {
+	"oidcc-ensure-registered-redirect-uri": func(r *suiteParty) {
 		r.stopped(r.authorize(url.Values{"redirect_uri": {suiteCallback + "/LRVGMdEhYX"}}))
 	},
-	"oidcc-ensure-post-request-succeeds": func(r *relyingParty) {
+	"oidcc-ensure-post-request-succeeds": func(r *suiteParty) {
 		page := r.b.follow("POST", r.w.Auth+"/authorize", r.request(nil), http.Header{"Origin": {"https://suite.test"}, "Sec-Fetch-Site": {"cross-site"}})
 		r.redeem(r.goOn(page), r.request(nil))
 	},
-	"oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported": func(r *relyingParty) {
+	"oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported": func(r *suiteParty) {
 		r.refused(r.authorize(url.Values{"request_uri": {"https://suite.test/requests/1.jwt#x"}}), "request_uri_not_supported")
 	},
-	"oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported": func(r *relyingParty) {
+	"oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported": func(r *suiteParty) {
 		l := r.authorize(url.Values{"request": {unsigned(r, map[string]any{"state": "other", "response_type": r.responseType, "client_id": "suite"})}})
 		if !slices.Contains([]string{"request_not_supported", "invalid_request_object"}, l.Answer.Get("error")) {
 			r.Errorf("answered %d %v", l.Page.Status, l.Answer)
 		}
 	},
-	"oidcc-ensure-request-object-with-redirect-uri": func(r *relyingParty) {
+	"oidcc-ensure-request-object-with-redirect-uri": func(r *suiteParty) {
 		l := r.authorize(url.Values{"request": {unsigned(r, map[string]any{"redirect_uri": suiteCallback + "/Ee9Eiru1", "client_id": "suite"})}})
 		if l.Answer.Has("code") || l.Answer.Has("id_token") || strings.Contains(l.Page.Location, "Ee9Eiru1") {
 			r.Errorf("answered %d %v", l.Page.Status, l.Answer)
 		}
 	},
-	"oidcc-claims-essential": func(r *relyingParty) {
+	"oidcc-claims-essential": func(r *suiteParty) {
 		place := map[bool]string{true: "id_token", false: "userinfo"}[r.responseType == "id_token"]
 		l := r.succeed(url.Values{"claims": {fmt.Sprintf(`{%q:{"name":{"essential":true}}}`, place)}})
 		if claims := r.claims(l); claims["name"] != "Alice Moreau" || claims["preferred_username"] != nil {
@@ -454,7 +454,7 @@ var modules = map[string]func(*relyingParty){
 }
 
 // notOffered wants a scope to be refused that the metadata does not name.
-func (r *relyingParty) notOffered(scope string) {
+func (r *suiteParty) notOffered(scope string) {
 	if slices.Contains(r.w.metadata(r).Scopes, scope) {
 		r.Fatalf("%s is offered", scope)
 	}
@@ -472,14 +472,14 @@ func TestConformanceFormPostImplicit(t *testing.T) {
 
 var implicitTypes = []string{"id_token", "id_token token"}
 
-func conform(t *testing.T, responseTypes []string, mode string, special map[string]func(*relyingParty)) {
+func conform(t *testing.T, responseTypes []string, mode string, special map[string]func(*suiteParty)) {
 	for _, responseType := range responseTypes {
 		all := maps.Clone(modules)
 		maps.Copy(all, special)
 		for name, module := range all {
 			t.Run(responseType+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				module(newRelyingParty(t, suiteWorld(t), responseType, mode))
+				module(newSuiteParty(t, suiteWorld(t), responseType, mode))
 			})
 		}
 	}

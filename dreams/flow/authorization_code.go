@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -51,8 +52,9 @@ type Attempt struct {
 	Browser      string // the session that it was started from
 	Nonce        string
 	CodeVerifier string
-	Next         string // where the person goes afterwards, a path of ours
-	Kind         string // what the answer is for; empty: the product's connection
+	Next         string        // where the person goes afterwards, a path of ours
+	Kind         string        // what the answer is for; empty: the product's connection
+	MaxAge       time.Duration // how old the login may be; 0: as old as it is
 	StartedAt    time.Time
 }
 
@@ -78,6 +80,12 @@ type AuthorizationCode struct {
 	Checks      check.Runner
 	Now         func() time.Time
 	Random      io.Reader
+
+	// Assertion authenticates the client by a signature in place of a secret, and
+	// its key signs request objects; nil: by the secret.
+	Assertion *ClientAssertion
+	// DPoP binds what is given to a key of ours; nil: bearer tokens.
+	DPoP *DPoP
 }
 
 // AuthorizationRequest is what an attempt asks for (RFC 6749 §4.1.1).
@@ -92,6 +100,17 @@ type AuthorizationRequest struct {
 	// WithoutPKCE leaves code_challenge out, as it was before RFC 7636. For the
 	// lesson that shows why it is there, and for nothing else.
 	WithoutPKCE bool
+
+	// MaxAge is how old the login may be, and ACRValues how it has to have been
+	// done (OIDC Core §3.1.2.1); 0 and nil: as it is.
+	MaxAge    time.Duration
+	ACRValues []string
+
+	Details  []AuthorizationDetail // what exactly, beside the scopes (RFC 9396 §2)
+	Resource []string              // whom the token is for (RFC 8707 §2.1); nil: what the server thinks right
+
+	Signed bool // the parameters travel in a request object (RFC 9101)
+	Pushed bool // they go to the server directly, and the browser gets a reference (RFC 9126)
 }
 
 // Identity is who signed in. The two together name a person, neither alone:
@@ -107,8 +126,9 @@ type Identity struct {
 type Connected struct {
 	Identity
 	Tokens
-	IDToken string // as it came, checked
-	Next    string
+	IDToken  string    // as it came, checked
+	AuthTime time.Time // when they signed in; zero: the ID token does not say
+	Next     string
 }
 
 // Start begins an attempt and returns where to send the browser.
@@ -120,7 +140,7 @@ func (g *AuthorizationCode) Start(ctx context.Context, r AuthorizationRequest) (
 	if r.Scopes != nil {
 		config.Scopes = r.Scopes
 	}
-	a := Attempt{Browser: r.Browser, Next: r.Next, Kind: r.Kind, StartedAt: g.Now()}
+	a := Attempt{Browser: r.Browser, Next: r.Next, Kind: r.Kind, MaxAge: r.MaxAge, StartedAt: g.Now()}
 	// Fresh for every attempt: a value that returns would be no proof of anything.
 	fresh := []*string{&a.State, &a.Nonce}
 	if !r.WithoutPKCE {
@@ -139,10 +159,43 @@ func (g *AuthorizationCode) Start(ctx context.Context, r AuthorizationRequest) (
 		// "plain" would hand the verifier to everyone who sees the request.
 		options = append(options, oauth2.S256ChallengeOption(a.CodeVerifier))
 	}
-	if r.Prompt == "consent" {
+	if r.Prompt != "" {
 		options = append(options, oauth2.SetAuthURLParam("prompt", r.Prompt))
 	}
-	return config.AuthCodeURL(a.State, options...), nil
+	to, err := url.Parse(config.AuthCodeURL(a.State, options...))
+	if err != nil {
+		return "", err
+	}
+	parameters := to.Query()
+	if err := g.extend(ctx, r, parameters); err != nil {
+		return "", err
+	}
+	to.RawQuery = parameters.Encode()
+	return to.String(), nil
+}
+
+// extend adds what goes beyond RFC 6749 to a request, and wraps it up.
+func (g *AuthorizationCode) extend(ctx context.Context, r AuthorizationRequest, parameters url.Values) error {
+	r.stepUp(parameters)
+	if err := describe(r.Details, parameters); err != nil {
+		return err
+	}
+	if r.Resource != nil {
+		parameters["resource"] = r.Resource
+	}
+	if g.DPoP != nil {
+		// The code is bound to the key, too: "dpop_jkt" (RFC 9449 §10).
+		parameters.Set("dpop_jkt", g.DPoP.Thumbprint())
+	}
+	if r.Signed {
+		if err := g.sign(parameters); err != nil {
+			return err
+		}
+	}
+	if r.Pushed {
+		return g.push(ctx, parameters)
+	}
+	return nil
 }
 
 // Receive judges what the browser brought to the redirect URI, and returns the
@@ -152,6 +205,10 @@ func (g *AuthorizationCode) Start(ctx context.Context, r AuthorizationRequest) (
 //
 // The error may be an AuthorizationError; then the attempt is ours all the same.
 func (g *AuthorizationCode) Receive(ctx context.Context, browser string, query url.Values) (Attempt, error) {
+	return g.receive(ctx, browser, query, callbackChecks)
+}
+
+func (g *AuthorizationCode) receive(ctx context.Context, browser string, query url.Values, checks []check.Check[callback]) (Attempt, error) {
 	in := callback{Query: query, Browser: browser, Issuer: g.Server.Issuer, Now: g.Now()}
 	var err error
 	if state := query.Get("state"); state != "" {
@@ -160,7 +217,7 @@ func (g *AuthorizationCode) Receive(ctx context.Context, browser string, query u
 			return Attempt{}, err
 		}
 	}
-	return in.Attempt, judge(ctx, g.Checks, callbackChecks, in)
+	return in.Attempt, judge(ctx, g.Checks, checks, in)
 }
 
 // Redeem turns the code of an attempt into tokens, and says who signed in.
@@ -169,13 +226,13 @@ func (g *AuthorizationCode) Redeem(ctx context.Context, a Attempt, code string) 
 	if err != nil {
 		return Connected{}, err
 	}
-	identity, err := g.identify(ctx, response, a.Nonce)
+	identity, authTime, err := g.identify(ctx, response, a)
 	if err != nil {
 		return Connected{}, err
 	}
-	granted, err := tokens(response, Scopes, g.Now())
+	granted, err := g.tokens(response)
 	raw, _ := response.Extra("id_token").(string)
-	return Connected{Identity: identity, Tokens: granted, IDToken: raw, Next: a.Next}, err
+	return Connected{Identity: identity, Tokens: granted, IDToken: raw, AuthTime: authTime, Next: a.Next}, err
 }
 
 // callback is what the checks of the authorization response judge.
@@ -189,16 +246,21 @@ type callback struct {
 	Now     time.Time
 }
 
-var callbackChecks = []check.Check[callback]{
+// stateChecks tie an answer to the browser that asked; every redirect back to
+// us has to pass them.
+var stateChecks = []check.Check[callback]{
 	{Name: "callback: no parameter stands twice", Source: "RFC 6749 §3.1", Verify: checkParametersOnce},
 	{Name: "callback: state is this browser's own", Source: "RFC 6749 §10.12", Verify: checkStateOwn},
 	{Name: "callback: state is unspent", Source: "RFC 9700 §2.1", Verify: checkStateUnspent},
 	{Name: "callback: the attempt is fresh", Source: "ours: ten minutes", Verify: checkAttemptFresh},
+}
+
+var callbackChecks = slices.Concat(stateChecks, []check.Check[callback]{
 	{Name: "callback: iss is the server that we asked", Source: "RFC 9207 §2.4", Verify: checkIssuer},
 	{Name: "callback: not both code and error", Source: "RFC 6749 §4.1.2", Verify: checkCodeOrError},
 	{Name: "callback: no error", Source: "RFC 6749 §4.1.2.1", Verify: checkNoError},
 	{Name: "callback: code is present", Source: "RFC 6749 §4.1.2", Verify: checkCodePresent},
-}
+})
 
 // AuthorizationError is an error that the authorization server sent back by
 // redirect (RFC 6749 §4.1.2.1). "access_denied" is a person who said no.
@@ -295,53 +357,104 @@ func (g *AuthorizationCode) redeem(ctx context.Context, code, verifier string) (
 	if err != nil {
 		return nil, err
 	}
+	exchange := func() (*oauth2.Token, error) {
+		options, err := g.authentication(config.ClientID)
+		if err != nil {
+			return nil, err
+		}
+		if verifier != "" {
+			options = append(options, oauth2.VerifierOption(verifier))
+		}
+		response, err := config.Exchange(g.context(ctx), code, options...)
+		if err != nil {
+			return nil, tokenError(err)
+		}
+		return response, nil
+	}
+	response, err := exchange()
+	if g.DPoP != nil && nonceWanted(err) {
+		response, err = exchange() // the code is unspent: no proof was good yet
+	}
+	return response, err
+}
+
+// authentication are the parameters that stand in place of a secret, new ones
+// for each request.
+func (g *AuthorizationCode) authentication(clientID string) ([]oauth2.AuthCodeOption, error) {
+	if g.Assertion == nil {
+		return nil, nil
+	}
+	parameters, err := g.Assertion.parameters(clientID)
 	var options []oauth2.AuthCodeOption
-	if verifier != "" {
-		options = append(options, oauth2.VerifierOption(verifier))
+	for name := range parameters {
+		options = append(options, oauth2.SetAuthURLParam(name, parameters.Get(name)))
 	}
-	response, err := config.Exchange(g.Server.context(ctx), code, options...)
-	if err != nil {
-		return nil, tokenError(err)
+	return options, err
+}
+
+// context makes x/oauth2 use our HTTP client, with proofs where there is a key.
+func (g *AuthorizationCode) context(ctx context.Context) context.Context {
+	if g.DPoP == nil {
+		return g.Server.context(ctx)
 	}
-	return response, nil
+	client := *g.Server.http
+	client.Transport = g.DPoP.Transport(client.Transport)
+	return oidc.ClientContext(ctx, &client)
+}
+
+// tokens reads the response. With a key, nothing but a token that is bound to it
+// will do: "A token_type of DPoP MUST be included in the access token response to
+// signal to the client that the access token was bound to its DPoP key" (RFC 9449
+// §5). A server that knows nothing of proofs ignores them and gives a bearer token.
+func (g *AuthorizationCode) tokens(response *oauth2.Token) (Tokens, error) {
+	if g.DPoP != nil {
+		return tokensOfType("DPoP", response, Scopes, g.Now())
+	}
+	return tokens(response, Scopes, g.Now())
 }
 
 // identify reads the ID token. go-oidc does OIDC Core §3.1.3.7: signature with
 // a key of the server's by an algorithm of its metadata, iss, aud and exp. What
 // only the one who asked can judge is ours.
-func (g *AuthorizationCode) identify(ctx context.Context, response *oauth2.Token, nonce string) (Identity, error) {
+func (g *AuthorizationCode) identify(ctx context.Context, response *oauth2.Token, a Attempt) (who Identity, authTime time.Time, err error) {
 	server, err := g.Server.discover(ctx)
 	if err != nil {
-		return Identity{}, err
+		return Identity{}, time.Time{}, err
 	}
 	raw, _ := response.Extra("id_token").(string)
 	verifier := server.Verifier(&oidc.Config{ClientID: g.Client.ID, Now: g.Now})
 	token, err := verifier.Verify(g.Server.context(ctx), raw)
 	if noKeys := (*url.Error)(nil); errors.As(err, &noKeys) {
-		return Identity{}, &Unreachable{noKeys}
+		return Identity{}, time.Time{}, &Unreachable{noKeys}
 	}
 	if err != nil {
-		return Identity{}, &Refusal{Heading: "We cannot tell who you are", Words: "The ID token did not pass: " + err.Error()}
+		return Identity{}, time.Time{}, &Refusal{Heading: "We cannot tell who you are", Words: "The ID token did not pass: " + err.Error()}
 	}
-	in := idToken{Token: token, AccessToken: response.AccessToken, ClientID: g.Client.ID, Nonce: nonce}
+	in := idToken{Token: token, AccessToken: response.AccessToken, ClientID: g.Client.ID, Nonce: a.Nonce, MaxAge: a.MaxAge, Now: g.Now()}
 	if err := token.Claims(&in.Claims); err != nil {
-		return Identity{}, errors.New("the ID token's claims are not what OIDC Core §5.1 says")
+		return Identity{}, time.Time{}, errors.New("the ID token's claims are not what OIDC Core §5.1 says")
 	}
 	if err := judge(ctx, g.Checks, idTokenChecks, in); err != nil {
-		return Identity{}, err
+		return Identity{}, time.Time{}, err
 	}
-	return Identity{Issuer: token.Issuer, Subject: token.Subject, Name: in.Claims.Name}, nil
+	if in.Claims.AuthTime > 0 {
+		authTime = time.Unix(in.Claims.AuthTime, 0)
+	}
+	return Identity{Issuer: token.Issuer, Subject: token.Subject, Name: in.Claims.Name}, authTime, nil
 }
 
 // idToken is what the checks of the ID token judge, its signature, iss, aud and
 // exp being good.
 type idToken struct {
 	Token       *oidc.IDToken
-	AccessToken string // that came with it
-	ClientID    string // ours
-	Nonce       string // that we sent
+	AccessToken string        // that came with it
+	ClientID    string        // ours
+	Nonce       string        // that we sent
+	MaxAge      time.Duration // that we sent; 0: none
+	Now         time.Time
 	Claims      struct {
 		AuthorizedParty string `json:"azp"`
+		AuthTime        int64  `json:"auth_time"`
 		Name            string `json:"name"`
 	}
 }
@@ -351,6 +464,7 @@ var idTokenChecks = []check.Check[idToken]{
 	{Name: "ID token: azp, where it stands, is us", Source: "OIDC Core §3.1.3.7", Verify: checkAuthorizedParty},
 	{Name: "ID token: sub is present", Source: "OIDC Core §2", Verify: checkSubject},
 	{Name: "ID token: at_hash fits the access token", Source: "OIDC Core §3.1.3.8", Verify: checkAccessTokenHash},
+	{Name: "ID token: the login is as young as we asked", Source: "OIDC Core §3.1.3.7", Verify: checkAuthTime},
 }
 
 // "If a nonce value was sent in the Authentication Request, a nonce Claim MUST
@@ -406,7 +520,8 @@ func (g *AuthorizationCode) config(ctx context.Context) (*oauth2.Config, error) 
 
 // Rules lists the checks of this package for an index.
 func Rules() []check.Rule {
-	return append(
+	return slices.Concat(
 		check.Rules("dreams/flow: authorization response", callbackChecks),
-		check.Rules("dreams/flow: ID token", idTokenChecks)...)
+		check.Rules("dreams/flow: ID token", idTokenChecks),
+		check.Rules("dreams/flow: signed introspection response", introspectionChecks))
 }

@@ -1,10 +1,16 @@
 package flow
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +40,29 @@ type AuthorizationServer struct {
 
 type metadata struct {
 	*oidc.Provider
-	RevocationEndpoint string `json:"revocation_endpoint"`
+	RevocationEndpoint    string `json:"revocation_endpoint"`
+	IntrospectionEndpoint string `json:"introspection_endpoint"`
+	RegistrationEndpoint  string `json:"registration_endpoint"`
+	PushedEndpoint        string `json:"pushed_authorization_request_endpoint"`
+	EndSessionEndpoint    string `json:"end_session_endpoint"`
+	JWKSURI               string `json:"jwks_uri"`
+}
+
+// Lacks returns those of some metadata values (RFC 8414 §2) that the server's
+// document does not have: what it does not name, it does not offer. A value
+// that is false, or an empty list, counts as missing.
+func (s *AuthorizationServer) Lacks(ctx context.Context, names ...string) ([]string, error) {
+	server, err := s.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var values map[string]json.RawMessage
+	if err := server.Claims(&values); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !slices.Contains([]string{"", "null", "false", "[]", `""`}, string(values[name]))
+	}), nil
 }
 
 // NewAuthorizationServer returns the authorization server that names itself
@@ -146,14 +174,59 @@ func (s *AuthorizationServer) Endpoints(ctx context.Context) (Endpoints, error) 
 	return Endpoints{endpoint.AuthURL, endpoint.TokenURL, server.RevocationEndpoint, server.UserInfoEndpoint()}, nil
 }
 
-// TokenError is a refusal by the token endpoint (RFC 6749 §5.2).
+// TokenError is a refusal by the token endpoint (RFC 6749 §5.2). Other endpoints
+// refuse in the same form: for pushed requests (RFC 9126 §2.3), for registration
+// (RFC 7591 §3.2.2).
 type TokenError struct {
 	Code, Description string
 	Status            int
+	Endpoint          string // which one; empty: the token endpoint
 }
 
 func (e *TokenError) Error() string {
-	return fmt.Sprintf("the token endpoint answered %s: %s", e.Code, e.Description)
+	return fmt.Sprintf("the %s endpoint answered %s: %s", cmp.Or(e.Endpoint, "token"), e.Code, e.Description)
+}
+
+// send sends a request to an endpoint that x/oauth2 does not know, and returns
+// its answer where the status is one of those that it promises.
+func (s *AuthorizationServer) send(req *http.Request, endpoint string, good ...int) (body []byte, err error) {
+	resp, err := s.http.Do(req)
+	if err != nil {
+		return nil, &Unreachable{err}
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, &Unreachable{err}
+	}
+	switch {
+	case slices.Contains(good, resp.StatusCode):
+		return body, nil
+	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
+		return nil, &Unreachable{fmt.Errorf("the %s endpoint answered %s", endpoint, resp.Status)}
+	}
+	var refused struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if json.Unmarshal(body, &refused) != nil || refused.Code == "" {
+		return nil, fmt.Errorf("the %s endpoint answered %s without an error code", endpoint, resp.Status)
+	}
+	return nil, &TokenError{refused.Code, refused.Description, resp.StatusCode, endpoint}
+}
+
+// maxAnswer is the most that we read of an answer.
+const maxAnswer = 1 << 20
+
+// form is a POST of parameters.
+func form(ctx context.Context, address string, parameters url.Values) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(parameters.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	return req, nil
 }
 
 // tokenError sorts what x/oauth2 reports. Its own text may hold the body of the
@@ -169,19 +242,24 @@ func tokenError(err error) error {
 	if refused.ErrorCode == "" {
 		return fmt.Errorf("the token endpoint answered %s without an error code", refused.Response.Status)
 	}
-	return &TokenError{refused.ErrorCode, refused.ErrorDescription, refused.Response.StatusCode}
+	return &TokenError{Code: refused.ErrorCode, Description: refused.ErrorDescription, Status: refused.Response.StatusCode}
 }
 
 // tokens reads a token response. Of its lifetime we take what the wire said and
 // count from our own clock.
 func tokens(response *oauth2.Token, asked []string, now time.Time) (Tokens, error) {
+	return tokensOfType("Bearer", response, asked, now)
+}
+
+func tokensOfType(understood string, response *oauth2.Token, asked []string, now time.Time) (Tokens, error) {
 	// "The client MUST NOT use an access token if it does not understand the
 	// token type." (RFC 6749 §7.1)
-	if response.Type() != "Bearer" {
+	if !strings.EqualFold(response.Type(), understood) {
 		return Tokens{}, fmt.Errorf("the token response has the token_type %q, which we do not understand", response.TokenType)
 	}
 	t := Tokens{
 		AccessToken:  response.AccessToken,
+		Type:         understood,
 		RefreshToken: response.RefreshToken,
 		Scope:        scopesOf(response.Extra("scope"), asked),
 	}
@@ -192,6 +270,12 @@ func tokens(response *oauth2.Token, asked []string, now time.Time) (Tokens, erro
 		// time via other means" (RFC 6749 §5.1). We know of none: an hour, and
 		// Acme's 401 tells us if it was less.
 		t.ExpiresAt = now.Add(time.Hour)
+	}
+	if details := response.Extra("authorization_details"); details != nil {
+		var err error
+		if t.Details, err = json.Marshal(details); err != nil {
+			return Tokens{}, err
+		}
 	}
 	return t, nil
 }

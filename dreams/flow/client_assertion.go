@@ -1,6 +1,10 @@
 package flow
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/url"
@@ -69,11 +73,48 @@ func ParseSigningKey(document []byte) (SigningKey, error) {
 	return k, nil
 }
 
+// NewSigningKey makes a key for ES256.
+func NewSigningKey(random io.Reader) (SigningKey, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), random)
+	if err != nil {
+		return SigningKey{}, err
+	}
+	k := SigningKey{jose.JSONWebKey{Key: private, Algorithm: string(jose.ES256), Use: "sig"}}
+	// Named by its own value, so that no two share a name (RFC 7638 §1).
+	k.key.KeyID = k.Thumbprint()
+	return k, nil
+}
+
+// Private is the key as RFC 7517 writes it, for ParseSigningKey.
+func (k SigningKey) Private() ([]byte, error) { return k.key.MarshalJSON() }
+
+// Public is the half that others may have.
+func (k SigningKey) Public() jose.JSONWebKey { return k.key.Public() }
+
+// Thumbprint names the key by its own value (RFC 7638).
+func (k SigningKey) Thumbprint() string {
+	sum, err := k.key.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return "" // of an ES256 key it has never been
+	}
+	return base64.RawURLEncoding.EncodeToString(sum)
+}
+
 // sign makes a JWT whose header names the key (RFC 7515 §4.1.4).
 func (k SigningKey) sign(claims jwt.Claims) (string, error) {
+	return k.signAs("JWT", claims, false)
+}
+
+// signAs makes a JWT of a type (RFC 8725 §3.11), with the public key in its
+// header where it has to be read by somebody who does not know the key.
+func (k SigningKey) signAs(typ jose.ContentType, claims any, embed bool) (string, error) {
+	key := k.key
+	if embed {
+		key.KeyID, key.Use = "", ""
+	}
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.key.Algorithm), Key: k.key},
-		(&jose.SignerOptions{}).WithType("JWT"))
+		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Algorithm), Key: key},
+		(&jose.SignerOptions{EmbedJWK: embed}).WithType(typ))
 	if err != nil {
 		return "", err
 	}

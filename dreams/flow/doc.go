@@ -13,12 +13,24 @@
 //	userinfo.go              who a token speaks for (OIDC Core §5.3)
 //	revocation.go            we give back what we were given (RFC 7009)
 //
+// What a serious provider needs besides, a file for each extension:
+//
+//	pushed_authorization_request.go  the request goes to the server first (RFC 9126)
+//	request_object.go                the request is signed (RFC 9101)
+//	authorization_details.go         it says exactly what for (RFC 9396)
+//	dpop.go                          what we get is worth nothing without our key (RFC 9449)
+//	step_up.go                       the person signs in again, for this (RFC 9470)
+//	registration.go                  we introduce ourselves (RFC 7591, RFC 7592)
+//	introspection.go                 the server says what a token is worth, and signs it (RFC 9701)
+//	logout.go                        the person leaves (OIDC RP-Initiated Logout)
+//
 // What was granted is kept by somebody else: the interfaces Attempts and
 // Connections say what they must promise.
 package flow
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"strings"
 	"time"
@@ -32,9 +44,11 @@ type Client struct{ ID, Secret string }
 // Tokens is what the token endpoint gave us (RFC 6749 §5.1).
 type Tokens struct {
 	AccessToken  string
+	Type         string // the scheme that it is sent with: "Bearer", "DPoP"
 	RefreshToken string // empty without offline_access
 	ExpiresAt    time.Time
-	Scope        []string // as granted, which may be less than we asked for
+	Scope        []string        // as granted, which may be less than we asked for
+	Details      json.RawMessage `json:",omitempty"` // authorization_details as granted (RFC 9396 §7)
 }
 
 // Unguessable returns 256 random bits in the alphabet of state, nonce and

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +14,9 @@ import (
 type Revocation struct {
 	Server *AuthorizationServer
 	Client Client
+	// Assertion authenticates the client by a signature in place of a secret; nil:
+	// by the secret.
+	Assertion *ClientAssertion
 }
 
 // Revoke revokes the refresh token, and the access token where there is no
@@ -34,6 +38,13 @@ func (r *Revocation) Revoke(ctx context.Context, t Tokens) error {
 	}
 	if r.Client.Secret == "" {
 		form.Set("client_id", r.Client.ID) // a public client (RFC 7009 §2.1)
+	}
+	if r.Assertion != nil {
+		proof, err := r.Assertion.parameters(r.Client.ID)
+		if err != nil {
+			return err
+		}
+		maps.Copy(form, proof)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.RevocationEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
@@ -41,8 +42,14 @@ type Classroom struct {
 	Revoke    *flow.Revocation
 	Catalogue flow.Client // dreams-catalogue
 
-	desks   *desks
-	lessons []Lesson
+	// Lab is the authorization code grant as the lab's lessons use it, still without
+	// a client: that one registers itself.
+	Lab          *flow.AuthorizationCode
+	Registration *flow.Registration
+
+	desks       *desks
+	lessons     []Lesson
+	registering sync.Mutex
 }
 
 // Visit is a request with who makes it.
@@ -68,6 +75,8 @@ func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(s
 		{http.MethodGet, "/learn", handler(c.front)},
 		{http.MethodGet, "/learn/:slug", handler(c.show)},
 		{http.MethodPost, "/learn/:slug", handler(c.run)},
+		{http.MethodGet, LabCallbackPath, handler(c.labCallback)},
+		{http.MethodGet, LoggedOutPath, handler(c.loggedOut)},
 	}
 }
 
@@ -94,6 +103,7 @@ func (c *Classroom) front(e echo.Context, v Visit) error {
 	for _, group := range []page.LessonGroup{
 		{Name: string(PersonThere)}, {Name: string(NobodyThere)},
 		{Name: string(History), Note: "They run here so that you can see why they had to go."},
+		{Name: string(Besides), Note: "Not other ways to a token, but what goes around them: each one stops an attack that a grant alone does not. They run as Dreams Lab, a client that registers itself."},
 	} {
 		for _, l := range c.lessons {
 			if string(l.Group) != group.Name {
@@ -120,9 +130,15 @@ func (c *Classroom) show(e echo.Context, v Visit) error {
 	}
 	browser := c.Sessions.Browser(e.Request().Context())
 	view := c.view(l)
+	view.Missing = c.missing(e.Request().Context(), l)
 	if run := c.desks.take(browser, l.Slug); run != nil {
 		run.Unfinished = 0
-		c.finish(run, l.Continue(wiretap.With(e.Request().Context(), run.Recording), run))
+		err := l.Continue(wiretap.With(e.Request().Context(), run.Recording), run)
+		if to := run.redirect; to != "" && err == nil {
+			run.redirect = ""
+			return e.Redirect(http.StatusSeeOther, to)
+		}
+		c.finish(run, err)
 		if run.Unfinished > 0 && run.result.Trouble == "" {
 			view.Waiting = true
 			e.Response().Header().Set("Refresh", seconds(run.Unfinished)) // no script needed
@@ -171,9 +187,13 @@ func (c *Classroom) run(e echo.Context, v Visit) error {
 // Returned goes on with a run whose browser has come back to the redirect URI.
 // Everything that there is to check of the answer has been checked.
 func (c *Classroom) Returned(e echo.Context, _ store.Connection, attempt flow.Attempt, denied *flow.AuthorizationError) error {
+	return c.returned(e, attempt, denied, false)
+}
+
+func (c *Classroom) returned(e echo.Context, attempt flow.Attempt, denied *flow.AuthorizationError, lab bool) error {
 	l, known := c.lesson(attempt.Kind)
-	if !known || l.Return == nil {
-		return echo.ErrNotFound
+	if !known || l.Return == nil || l.Lab != lab {
+		return echo.ErrNotFound // an answer at another address than the one that was asked for
 	}
 	run := c.desks.back(attempt.State)
 	if run == nil { // this program was started again in between
@@ -181,11 +201,14 @@ func (c *Classroom) Returned(e echo.Context, _ store.Connection, attempt flow.At
 	}
 	query := e.QueryParams()
 	run.Recording.Browser(wiretap.Client, http.MethodGet, c.Env.DreamsURL.String()+e.Request().URL.RequestURI(), http.StatusSeeOther, "", c.Now())
+	ctx := wiretap.With(e.Request().Context(), run.Recording)
+	if denied != nil && l.Denied != nil {
+		return c.goOn(e, run, l.Denied(ctx, run, attempt, denied))
+	}
 	if denied != nil {
 		run.Note("Acme’s accounts sent an error in place of a code, %s: that is a person who says no, or a request that the server does not like. Dreams got nothing.", denied.Code)
 		return c.goOn(e, run, nil)
 	}
-	ctx := wiretap.With(e.Request().Context(), run.Recording)
 	return c.goOn(e, run, l.Return(ctx, run, attempt, query))
 }
 
@@ -214,8 +237,11 @@ func trouble(err error) string {
 		unreachable *flow.Unreachable
 		refusal     *flow.Refusal
 		away        *acmeAway
+		stranger    *notRegistered
 	)
 	switch {
+	case errors.As(err, &stranger):
+		return stranger.words
 	case errors.As(err, &token):
 		return "Acme’s accounts answered " + token.Code + ": " + token.Description + "."
 	case errors.As(err, &refusal):

@@ -18,6 +18,7 @@ const (
 	PersonThere Group = "A person is there"
 	NobodyThere Group = "Nobody is there"
 	History     Group = "History"
+	Besides     Group = "What a serious provider needs besides"
 )
 
 // State is what the standards say of a grant today.
@@ -37,6 +38,7 @@ type Lesson struct {
 	Title string
 	Group Group
 	Line  string // one sentence for the list
+	Stops string // which attack it stops, and how; empty: a grant stops none
 
 	For, NotFor string // when to use it, and when not
 	Client      string // the client_id that runs it
@@ -45,9 +47,15 @@ type Lesson struct {
 	Reason string // why it has that state
 	Source string // whose rule that is: "RFC 9700 §2.1.2"
 
-	Steps   []Step   // the messages, in order: the list and its picture come from these
-	Secrets []Secret // who gets to see what
-	Files   []File   // where it is in the code
+	Steps   []Step    // the messages, in order: the list and its picture come from these
+	Secrets []Secret  // who gets to see what
+	Files   []File    // where it is in the code
+	Code    []Excerpt // the client's code, beside the messages
+
+	// Lab: it runs as a client that the lab registers for itself. Needs are what the
+	// server's metadata has to name for it (RFC 8414 §2).
+	Lab   bool
+	Needs []string
 
 	// Legacy: LEGACY_GRANTS=off turns it off.
 	Legacy bool
@@ -62,6 +70,8 @@ type Lesson struct {
 	Run      func(ctx context.Context, run *Run) error
 	Return   func(ctx context.Context, run *Run, attempt flow.Attempt, query url.Values) error
 	Continue func(ctx context.Context, run *Run) error
+	// Denied gets an error that came back in place of a code; nil: it ends the run.
+	Denied func(ctx context.Context, run *Run, attempt flow.Attempt, denied *flow.AuthorizationError) error
 }
 
 // Step is a message from one party to another, or, where both are the same,
@@ -83,3 +93,7 @@ type Secret struct {
 
 // File is a file of this repository, and what is in it.
 type File struct{ Path, About string }
+
+// Excerpt is a declaration of package flow: the file's name, and the function's
+// or type's, "AuthorizationCode.push" for a method.
+type Excerpt struct{ File, Name string }

@@ -14,7 +14,7 @@ type Result struct {
 	Dropped   int
 	Tokens    []Token
 	Answers   []Shown
-	Refusal   *Refusal
+	Refusals  []Refusal
 	Notes     []string
 	Invite    Invitation
 	Trouble   string // why the run ended early; empty: it did not
@@ -42,6 +42,8 @@ type Refusal struct {
 	Rule   string // "RFC 7636 §4.6"
 	Means  string // what follows from it, in a sentence
 	Got    bool   // it was NOT refused: something is broken, and the page says so
+	// Ignored: it was served, and what was tried made no difference.
+	Ignored bool
 }
 
 // How many are kept. They hold tokens that work, so they stay in memory and are

@@ -80,11 +80,15 @@ var grants = []string{
 	"authorization-code", "pkce", "implicit", "client-credentials", "password", "refresh-token", "device-code", "token-exchange", "jwt-bearer",
 }
 
+// besides are those of the lab.
+var besides = []string{"par", "jar", "rar", "dpop", "resource-indicators", "registration", "step-up", "logout", "introspection", "fapi2"}
+
 func TestLessonsAreWholeAndEveryChoiceLeadsToOne(t *testing.T) {
 	c := &Classroom{Bearer: &flow.JWTBearer{}}
 	for _, l := range c.all() {
-		if !slices.Contains(grants, l.Slug) {
-			t.Errorf("%s is no grant", l.Slug)
+		lab := slices.Contains(besides, l.Slug)
+		if lab == slices.Contains(grants, l.Slug) || lab != l.Lab || lab != (l.Group == Besides) || lab != (l.Stops != "") || lab != (l.Needs != nil) {
+			t.Errorf("%s is neither a grant nor of the lab, or both", l.Slug)
 		}
 		if l.Title == "" || l.Line == "" || l.For == "" || l.NotFor == "" || l.Reason == "" || l.Source == "" || len(l.Steps) == 0 || len(l.Secrets) == 0 || len(l.Files) == 0 {
 			t.Errorf("%s leaves something out", l.Slug)

@@ -36,6 +36,9 @@ type Run struct {
 // Say captions the next message.
 func (r *Run) Say(caption string) { r.Recording.Say(caption) }
 
+// Tell is Say, and adds what the message proves.
+func (r *Run) Tell(caption, proves string) { r.Recording.Say(caption + "\n" + proves) }
+
 // Note adds a remark.
 func (r *Run) Note(format string, args ...any) {
 	r.result.Notes = append(r.result.Notes, fmt.Sprintf(format, args...))
@@ -57,8 +60,8 @@ func (r *Run) Answer(request string, a Answer) {
 	r.result.Answers = append(r.result.Answers, Shown{request, a})
 }
 
-// Refused shows the one thing that this grant cannot do.
-func (r *Run) Refused(refusal Refusal) { r.result.Refusal = &refusal }
+// Refused shows something that cannot be done.
+func (r *Run) Refused(refusal Refusal) { r.result.Refusals = append(r.result.Refusals, refusal) }
 
 // Redirect sends the browser away. The run is kept under state until it comes
 // back with that.
@@ -70,19 +73,41 @@ func (r *Run) Redirect(address, state string) {
 // Authorize sends the browser to the authorization endpoint, in the name of
 // dreams-web. The lesson's Return gets the answer.
 func (r *Run) Authorize(ctx context.Context, request flow.AuthorizationRequest) error {
-	request.Browser, request.Kind, request.Next = r.Browser, r.lesson.Slug, "/learn/"+r.lesson.Slug
-	to, err := r.room.Code.Start(ctx, request)
+	to, state, err := r.prepare(ctx, r.room.Code, request)
 	if err != nil {
 		return err
 	}
-	u, err := url.Parse(to)
-	if err != nil {
-		return err
-	}
-	// What happens there is the person's and the server's: Dreams sees none of it.
-	r.Recording.Browser(wiretap.AuthorizationServer, http.MethodGet, to, 0, "", r.room.Now())
-	r.Redirect(to, u.Query().Get("state"))
+	r.leave(to, state)
 	return nil
+}
+
+// prepare makes an authorization request of a client's, and sends nobody anywhere.
+func (r *Run) prepare(ctx context.Context, client *flow.AuthorizationCode, request flow.AuthorizationRequest) (to, state string, err error) {
+	request.Browser, request.Kind, request.Next = r.Browser, r.lesson.Slug, "/learn/"+r.lesson.Slug
+	begun := &beginning{Attempts: client.Attempts}
+	listening := *client
+	listening.Attempts = begun
+	to, err = listening.Start(ctx, request)
+	return to, begun.state, err
+}
+
+// leave sends the browser away. What happens there is the person's and the
+// server's: Dreams sees none of it.
+func (r *Run) leave(to, state string) {
+	r.Recording.Browser(wiretap.AuthorizationServer, http.MethodGet, to, 0, "", r.room.Now())
+	r.Redirect(to, state)
+}
+
+// beginning hears the state of an attempt as it begins: in a request that was
+// signed or pushed it stands nowhere in the address.
+type beginning struct {
+	flow.Attempts
+	state string
+}
+
+func (b *beginning) BeginAttempt(ctx context.Context, a flow.Attempt) error {
+	b.state = a.State
+	return b.Attempts.BeginAttempt(ctx, a)
 }
 
 // fragment is what stood behind the # of the address, as a script told it.
@@ -108,31 +133,46 @@ const maxAnswer = 4 << 10
 
 // Call asks Acme's API with a token, and shows whatever comes.
 func (c *Classroom) Call(ctx context.Context, path, token string) (Answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Env.AcmeURL.String()+path, nil)
+	return c.call(ctx, http.MethodGet, path, func(client *http.Client, req *http.Request) (*http.Response, error) {
+		req.Header.Set("Authorization", "Bearer "+token) // RFC 6750 §2.1
+		return client.Do(req)
+	})
+}
+
+// call sends a request to Acme's API; present adds what proves that it may be
+// served.
+func (c *Classroom) call(ctx context.Context, method, path string, present func(*http.Client, *http.Request) (*http.Response, error)) (Answer, error) {
+	answer, err := c.callAt(ctx, method, c.Env.AcmeURL.String()+path, present)
+	if err != nil {
+		return Answer{}, &acmeAway{err}
+	}
+	return answer, nil
+}
+
+func (c *Classroom) callAt(ctx context.Context, method, address string, present func(*http.Client, *http.Request) (*http.Response, error)) (Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return Answer{}, err
 	}
-	req.Header.Set("Authorization", "Bearer "+token) // RFC 6750 §2.1
 	req.Header.Set("Accept", "application/json")
-	client := http.Client{
+	resp, err := present(&http.Client{
 		Transport: c.Back, Timeout: 10 * time.Second,
 		// A token must not travel to where an answer points.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
+	}, req)
 	if err != nil {
-		return Answer{}, &acmeAway{err}
+		return Answer{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, wiretap.MaxBody))
 	if err != nil {
-		return Answer{}, &acmeAway{err}
+		return Answer{}, err
 	}
 	text := string(body)
 	if len(text) > maxAnswer {
 		text = strings.ToValidUTF8(text[:maxAnswer], "") + " …"
 	}
-	return Answer{resp.StatusCode, resp.Header.Get("WWW-Authenticate"), text}, nil
+	return Answer{resp.StatusCode, strings.Join(resp.Header.Values("WWW-Authenticate"), ", "), text}, nil
 }
 
 // Code is the error code of a challenge: error="insufficient_scope" (RFC 6750

@@ -22,7 +22,7 @@ func (c *Classroom) view(l Lesson) page.LessonView {
 	v := page.LessonView{
 		Slug: l.Slug, Title: l.Title, Line: l.Line, For: l.For, NotFor: l.NotFor, Client: l.Client,
 		State: string(l.State), Reason: l.Reason, Source: l.Source, Mark: page.MarkCurrent,
-		Off: c.off(l), Wiretap: bool(c.Env.Wiretap), Elsewhere: l.Elsewhere, Fields: l.Fields, Before: l.Before,
+		Stops: l.Stops, Lab: l.Lab, Off: c.off(l), Wiretap: bool(c.Env.Wiretap), Elsewhere: l.Elsewhere, Fields: l.Fields, Before: l.Before,
 	}
 	switch l.State {
 	case Deprecated, ForServers:
@@ -43,6 +43,9 @@ func (c *Classroom) view(l Lesson) page.LessonView {
 		}
 		v.Files = append(v.Files, shown)
 	}
+	for _, e := range l.Code {
+		v.Code = append(v.Code, page.SourceFile{Name: "dreams/flow/" + e.File, Href: "/learn/source/" + e.File, Text: e.text()})
+	}
 	return v
 }
 
@@ -58,10 +61,10 @@ func (c *Classroom) shown(r Result) page.ResultView {
 	for _, a := range r.Answers {
 		v.Answers = append(v.Answers, page.AnswerView{Request: a.Request, Status: status(a.Status), Challenge: a.Challenge, Body: indented(a.Body)})
 	}
-	if f := r.Refusal; f != nil {
-		v.Refusal = &page.RefusalView{
-			Tried: f.Tried, By: f.By, Status: status(f.Status), Code: f.Code, Words: indented(f.Words), Rule: f.Rule, Means: f.Means, Got: f.Got,
-		}
+	for _, f := range r.Refusals {
+		v.Refusals = append(v.Refusals, page.RefusalView{
+			Tried: f.Tried, By: f.By, Status: status(f.Status), Code: f.Code, Words: indented(f.Words), Rule: f.Rule, Means: f.Means, Got: f.Got, Ignored: f.Ignored,
+		})
 	}
 	return v
 }
@@ -84,11 +87,12 @@ func token(t Token) page.TokenView {
 
 func message(e wiretap.Exchange) page.MessageView {
 	m := page.MessageView{
-		From: views.Party(e.From), To: views.Party(e.To), Front: e.Front, Caption: e.Caption, Method: e.Method, URL: e.URL,
+		From: views.Party(e.From), To: views.Party(e.To), Front: e.Front, Method: e.Method, URL: e.URL,
 		Status: status(e.Status), Err: e.Err, Truncated: e.Request.Truncated || e.Response.Truncated,
 		Took:        fmt.Sprintf("%d ms", e.Duration.Milliseconds()),
-		SentHeaders: headers(e.Request.Header, "Authorization", "Accept"), ReceivedHead: headers(e.Response.Header, "WWW-Authenticate"),
+		SentHeaders: headers(e.Request.Header, "Authorization", "DPoP", "Accept"), ReceivedHead: headers(e.Response.Header, "WWW-Authenticate", "DPoP-Nonce"),
 	}
+	m.Caption, m.Proves, _ = strings.Cut(e.Caption, "\n")
 	if u, err := url.Parse(e.URL); err == nil {
 		m.URL, m.Sent = bare(u), params(values(u))
 	}
@@ -100,6 +104,9 @@ func message(e wiretap.Exchange) page.MessageView {
 			m.ReceivedHead = append(m.ReceivedHead, page.Param{Name: "Location", Value: bare(u)})
 			m.Received = params(values(u))
 		}
+	}
+	if list, few := members(e.Request.Body); few {
+		m.Sent = append(m.Sent, list...)
 	}
 	if list, few := members(e.Response.Body); few {
 		m.Received = append(m.Received, list...)
@@ -119,9 +126,17 @@ func param(name, value string) page.Param {
 	p := page.Param{Name: name, Value: value}
 	if wiretap.Secret(name) && value != "" {
 		p.Masked = wiretap.Mask(value)
+	} else if len(value) > longestPlain {
+		p.Masked = strings.ToValidUTF8(value[:shownOfLong], "") + "…"
 	}
 	return p
 }
+
+// What is longer than this is folded, whether secret or not.
+const (
+	longestPlain = 400
+	shownOfLong  = 60
+)
 
 func params(form url.Values) []page.Param {
 	var all []page.Param
@@ -154,7 +169,7 @@ func headers(h http.Header, names ...string) []page.Param {
 
 // mostMembers and longestMember tell a token response from a catalogue.
 const (
-	mostMembers   = 12
+	mostMembers   = 30
 	longestMember = 6000
 )
 

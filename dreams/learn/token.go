@@ -60,6 +60,20 @@ var meaning = map[string]struct{ words, source string }{
 	"email":      {"The person’s address", "OIDC Core §5.1"},
 	"cnf":        {"The key that it is bound to", "RFC 7800 §3.1"},
 	"given_name": {"The person’s first name", "OIDC Core §5.1"},
+
+	"jwk":                   {"The public key that verifies it: whose that is, the token says", "RFC 9449 §4.2"},
+	"htm":                   {"The method of the request that it goes with", "RFC 9449 §4.2"},
+	"htu":                   {"The address of that request, without its query", "RFC 9449 §4.2"},
+	"ath":                   {"The hash of the access token that it goes with", "RFC 9449 §4.2"},
+	"dpop_jkt":              {"The key that the code is to be bound to", "RFC 9449 §10"},
+	"authorization_details": {"What exactly it may be used for", "RFC 9396 §9.1"},
+	"token_introspection":   {"What the server says of the token that was asked about", "RFC 9701 §5"},
+	"response_type":         {"A parameter of the request", "RFC 6749 §4.1.1"},
+	"redirect_uri":          {"A parameter of the request", "RFC 6749 §4.1.1"},
+	"state":                 {"A parameter of the request", "RFC 6749 §4.1.1"},
+	"code_challenge":        {"A parameter of the request", "RFC 7636 §4.3"},
+	"code_challenge_method": {"A parameter of the request", "RFC 7636 §4.3"},
+	"resource":              {"Whom the token is to be for", "RFC 8707 §2.1"},
 }
 
 func claimsOf(part string) ([]Claim, bool) {

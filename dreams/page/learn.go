@@ -36,6 +36,7 @@ type Choice struct {
 // LessonView is a lesson, on its own page and on the front page.
 type LessonView struct {
 	Slug, Title, Line   string
+	Stops               string // which attack it stops; empty: none
 	For, NotFor, Client string
 
 	State, Reason, Source string
@@ -44,8 +45,11 @@ type LessonView struct {
 	Steps   []LessonStep
 	Secrets []LessonSecret
 	Files   []LessonFile
+	Code    []SourceFile // excerpts
 
-	Off       bool // LEGACY_GRANTS=off
+	Lab       bool
+	Missing   []string // metadata that the server lacks: it does not run here
+	Off       bool     // LEGACY_GRANTS=off
 	Wiretap   bool
 	Elsewhere views.Link
 	Fields    templ.Component
@@ -99,7 +103,7 @@ type ResultView struct {
 	Dropped  int
 	Tokens   []TokenView
 	Answers  []AnswerView
-	Refusal  *RefusalView
+	Refusals []RefusalView
 	Notes    []string
 	Invite   InvitationView
 	Trouble  string
@@ -113,6 +117,7 @@ type MessageView struct {
 	From, To     views.Party
 	Front        bool
 	Caption      string
+	Proves       string
 	Method, URL  string // without its query
 	Sent         []Param
 	SentHeaders  []Param
@@ -146,6 +151,7 @@ type AnswerView struct{ Request, Status, Challenge, Body string }
 type RefusalView struct {
 	Tried, By, Status, Code, Words, Rule, Means string
 	Got                                         bool
+	Ignored                                     bool // served, and it made no difference
 }
 
 func (v LessonView) parties() []views.Party {
@@ -166,6 +172,22 @@ func (v LessonView) messages() string {
 		}
 	}
 	return strconv.Itoa(n) + " messages"
+}
+
+// refusals is the heading above them.
+func (r ResultView) refusals() string {
+	if len(r.Refusals) == 1 {
+		return "The one thing it cannot do"
+	}
+	return "What somebody tries in vain"
+}
+
+// refusalID is the id of a refusal's error code; the first is the lesson's own.
+func refusalID(i int) string {
+	if i == 0 {
+		return "refusal"
+	}
+	return "refusal-" + number(i+1)
 }
 
 func (v LessonView) href() string { return "/learn/" + v.Slug }

@@ -90,6 +90,11 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		Exchange:  &flow.TokenExchange{Server: accounts, Client: dreams, Now: c.Now},
 		Bearer:    &flow.JWTBearer{Server: accounts, Client: "dreams-batch", Key: batchKey, Now: c.Now, Random: c.Random},
 		Catalogue: flow.Client{ID: job.ID, Secret: job.Secret},
+		Lab: &flow.AuthorizationCode{
+			Server: accounts, RedirectURI: c.Env.DreamsURL.String() + learn.LabCallbackPath,
+			Attempts: db, Checks: c.Checks, Now: c.Now, Random: c.Random,
+		},
+		Registration: &flow.Registration{Server: accounts, InitialAccessToken: c.Env.RegistrationToken},
 	}).Open()
 	pages.Lessons = classroom.Returned
 	pages.Night = night.New(db, pages.LookAgain, c.Now, c.Log)

@@ -9,6 +9,7 @@ import (
 
 	"example.com/acme-dreams/dreams/flow"
 	"example.com/acme-dreams/dreams/page"
+	"example.com/acme-dreams/dreams/travelapi"
 	"example.com/acme-dreams/views"
 )
 
@@ -28,7 +29,13 @@ func (s *Site) connect(c echo.Context, _ visitor) error {
 	if asked := c.FormValue("next"); asked != "" {
 		next = views.LocalPath(asked)
 	}
-	to, err := s.Code.Start(ctx, flow.AuthorizationRequest{Browser: browser, Next: next, Prompt: prompt})
+	return s.leave(c, flow.AuthorizationRequest{Browser: browser, Next: next, Prompt: prompt})
+}
+
+// leave sends the browser to Acme's accounts.
+func (s *Site) leave(c echo.Context, r flow.AuthorizationRequest) error {
+	ctx := c.Request().Context()
+	to, err := s.Code.Start(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -36,6 +43,17 @@ func (s *Site) connect(c echo.Context, _ visitor) error {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, to)
+}
+
+// signInAgain sends the browser there for the login that Acme wants (RFC 9470 §4),
+// and comes back to the same page.
+func (s *Site) signInAgain(c echo.Context, wanted *travelapi.InsufficientAuthentication) error {
+	browser, err := s.Sessions.Begin(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	login := flow.StepUp{MaxAge: wanted.MaxAge, ACRValues: wanted.ACRValues}
+	return s.leave(c, login.Again(flow.AuthorizationRequest{Browser: browser, Next: c.Request().URL.Path}))
 }
 
 // callback is the redirect URI.

@@ -32,6 +32,9 @@ func (s *Site) offers(c echo.Context, v visitor) error {
 	if errors.Is(err, flow.ErrEnded) {
 		return s.ended(c, v)
 	}
+	if login := (*travelapi.InsufficientAuthentication)(nil); errors.As(err, &login) {
+		return s.signInAgain(c, login)
+	}
 	if err != nil {
 		return err
 	}

@@ -13,15 +13,16 @@ import (
 
 // attemptSecrets is what a thief of the database could finish an attempt with.
 type attemptSecrets struct {
-	Nonce        string `json:"nonce"`
-	CodeVerifier string `json:"code_verifier"`
+	Nonce        string        `json:"nonce"`
+	CodeVerifier string        `json:"code_verifier"`
+	MaxAge       time.Duration `json:"max_age,omitempty"` // no secret, and of use with the others alone
 }
 
 const purposeAttempt = "attempt:"
 
 // BeginAttempt implements flow.Attempts.
 func (s *Store) BeginAttempt(ctx context.Context, a flow.Attempt) error {
-	secrets, err := json.Marshal(attemptSecrets{a.Nonce, a.CodeVerifier})
+	secrets, err := json.Marshal(attemptSecrets{a.Nonce, a.CodeVerifier, a.MaxAge})
 	if err != nil {
 		return err
 	}
@@ -70,6 +71,6 @@ func (s *Store) SpendAttempt(ctx context.Context, state string, now time.Time) (
 	if err := json.Unmarshal([]byte(secrets), &opened); err != nil {
 		return flow.Attempt{}, false, false, err
 	}
-	a.Nonce, a.CodeVerifier, a.StartedAt = opened.Nonce, opened.CodeVerifier, moment(started)
+	a.Nonce, a.CodeVerifier, a.MaxAge, a.StartedAt = opened.Nonce, opened.CodeVerifier, opened.MaxAge, moment(started)
 	return a, true, spent, nil
 }

@@ -158,7 +158,7 @@ func (s *Store) EndConnection(ctx context.Context, connection, reason string) er
 }
 
 // endSealed ends every connection whose tokens were sealed under a key that is
-// gone, and forgets the attempts under way.
+// gone, and forgets the attempts under way and the clients that we registered.
 func (s *Store) endSealed(ctx context.Context) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		for _, statement := range []string{
@@ -166,6 +166,7 @@ func (s *Store) endSealed(ctx context.Context) error {
 				ended_reason = coalesce(ended_reason, 'expired')`,
 			`DELETE FROM attempts`,
 			`DELETE FROM revocations`,
+			`DELETE FROM registrations`,
 		} {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err

@@ -2,10 +2,20 @@ package travelapi
 
 import "strings"
 
-// bearerChallenge reads the parameters of the Bearer challenge (RFC 6750 §3) out
-// of WWW-Authenticate fields. RFC 9110 §11.6.1 lets one field hold several
+// tokenChallenge is what Acme says to a token that it refuses: the challenge of
+// the scheme that it came with (RFC 6750 §3, RFC 9449 §7.1).
+func tokenChallenge(fields []string) map[string]string {
+	bearer, dpop := challenge("Bearer", fields), challenge("DPoP", fields)
+	if bearer["error"] == "" && dpop["error"] != "" {
+		return dpop
+	}
+	return bearer
+}
+
+// challenge reads the parameters of one scheme's challenge out of WWW-Authenticate
+// fields. RFC 9110 §11.6.1 lets one field hold several
 // challenges, with commas between them and between a challenge's parameters.
-func bearerChallenge(fields []string) map[string]string {
+func challenge(wanted string, fields []string) map[string]string {
 	for _, field := range fields {
 		scheme := ""
 		params := map[string]string{}
@@ -20,12 +30,12 @@ func bearerChallenge(fields []string) map[string]string {
 				field = rest
 				continue
 			}
-			if strings.EqualFold(scheme, "Bearer") {
+			if strings.EqualFold(scheme, wanted) {
 				break // the next challenge begins
 			}
 			scheme, params, field = word, map[string]string{}, rest
 		}
-		if strings.EqualFold(scheme, "Bearer") {
+		if strings.EqualFold(scheme, wanted) {
 			return params
 		}
 	}

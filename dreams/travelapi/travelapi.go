@@ -4,6 +4,7 @@
 package travelapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/acme-dreams/dreams/offers"
@@ -55,6 +57,13 @@ func (c Client) Me(ctx context.Context) (me Me, err error) {
 // Preferences reads what the person likes (scope preferences:read).
 func (c Client) Preferences(ctx context.Context) (p offers.Preferences, err error) {
 	return p, c.get(ctx, "/api/v1/me/preferences", &p)
+}
+
+// PutPreferences replaces them (scope preferences:write), and returns them as they
+// are then. Where Acme wants a younger login the error is an
+// *InsufficientAuthentication.
+func (c Client) PutPreferences(ctx context.Context, p offers.Preferences) (now offers.Preferences, err error) {
+	return now, c.call(ctx, http.MethodPut, "/api/v1/me/preferences", p, &now)
 }
 
 // Posts reads the person's blog, unpublished posts included (scope blog:read).
@@ -126,14 +135,18 @@ func (c Client) pages(ctx context.Context, path string, take func(pageOf) error)
 	return fmt.Errorf("GET %s: more than %d pages", path, maxPages)
 }
 
-// get asks once, and once more with another token where Acme says that the
-// first is not valid: it may have expired or been revoked since we looked.
 func (c Client) get(ctx context.Context, path string, into any) error {
+	return c.call(ctx, http.MethodGet, path, nil, into)
+}
+
+// call asks once, and once more with another token where Acme says that the
+// first is not valid: it may have expired or been revoked since we looked.
+func (c Client) call(ctx context.Context, method, path string, body, into any) error {
 	token, err := c.Tokens.AccessToken(ctx)
 	if err != nil {
 		return err
 	}
-	err = c.getWith(ctx, path, token, into)
+	err = c.callWith(ctx, method, path, token, body, into)
 	var unauthorized *Unauthorized
 	if !errors.As(err, &unauthorized) || unauthorized.Code != "invalid_token" {
 		return err
@@ -141,13 +154,22 @@ func (c Client) get(ctx context.Context, path string, into any) error {
 	if token, err = c.Tokens.Renew(ctx, token); err != nil {
 		return err
 	}
-	return c.getWith(ctx, path, token, into)
+	return c.callWith(ctx, method, path, token, body, into)
 }
 
-func (c Client) getWith(ctx context.Context, path, token string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.BaseURL+path, nil)
+func (c Client) callWith(ctx context.Context, method, path, token string, sent, into any) error {
+	var document bytes.Buffer
+	if sent != nil {
+		if err := json.NewEncoder(&document).Encode(sent); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.BaseURL+path, &document)
 	if err != nil {
 		return err
+	}
+	if sent != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	// In the header and nowhere else (RFC 6750 §2.1): URLs end in logs.
 	req.Header.Set("Authorization", "Bearer "+token)
@@ -171,7 +193,7 @@ func (c Client) getWith(ctx context.Context, path, token string, into any) error
 		return refusal(resp, body)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("GET %s: the answer is not what the API promises: %w", req.URL.Path, err)
+		return fmt.Errorf("%s %s: the answer is not what the API promises: %w", method, req.URL.Path, err)
 	}
 	return nil
 }
@@ -209,6 +231,17 @@ type InsufficientScope struct {
 
 func (i *InsufficientScope) Unwrap() error { return i.Problem }
 
+// InsufficientAuthentication is a 401 for a token that is good, of a login that is
+// not: too old, or done with too little (RFC 9470 §3). Another token of the same
+// login helps nobody; the person has to be asked again.
+type InsufficientAuthentication struct {
+	*Problem
+	MaxAge    time.Duration // how old the login may be; 0: Acme did not say
+	ACRValues []string      // how it has to be done; nil: Acme did not say
+}
+
+func (i *InsufficientAuthentication) Unwrap() error { return i.Problem }
+
 // Unavailable: Acme does not answer, or cannot at the moment.
 type Unavailable struct {
 	Err        error
@@ -227,8 +260,11 @@ func refusal(resp *http.Response, body []byte) error {
 	if p.Title == "" {
 		p.Title = http.StatusText(resp.StatusCode)
 	}
-	challenge := bearerChallenge(resp.Header.Values("WWW-Authenticate"))
+	challenge := tokenChallenge(resp.Header.Values("WWW-Authenticate"))
 	switch {
+	case resp.StatusCode == http.StatusUnauthorized && challenge["error"] == "insufficient_user_authentication":
+		seconds, _ := strconv.Atoi(challenge["max_age"])
+		return &InsufficientAuthentication{p, time.Duration(max(seconds, 0)) * time.Second, strings.Fields(challenge["acr_values"])}
 	case resp.StatusCode == http.StatusUnauthorized:
 		return &Unauthorized{p, challenge["error"]}
 	case resp.StatusCode == http.StatusForbidden && challenge["error"] == "insufficient_scope":

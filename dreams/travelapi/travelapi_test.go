@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/acme-dreams/dreams/offers"
 )
 
 // tokens hands out t1, then t2 and so on.
@@ -139,8 +142,33 @@ func TestBearerChallenge(t *testing.T) { // RFC 9110 §11.6.1
 		{[]string{`Bearer error="never closed`}, map[string]string{"error": "never closed"}},
 	}
 	for _, test := range tests {
-		if got := bearerChallenge(test.fields); !reflect.DeepEqual(got, test.want) {
+		if got := challenge("Bearer", test.fields); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%q: %v, want %v", test.fields, got, test.want)
+		}
+	}
+}
+
+// RFC 9470 §3: the challenge says what would do, and another token of the same
+// login would not.
+func TestAnOldLoginIsNoBadToken(t *testing.T) {
+	header := ""
+	c, source := acme(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPut || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %s", r.Method, r.Header.Get("Content-Type"))
+		}
+		w.Header().Set("WWW-Authenticate", header)
+		w.WriteHeader(401)
+	})
+	for challenge, want := range map[string]InsufficientAuthentication{
+		`Bearer realm="acme", error="insufficient_user_authentication", max_age="300"`:                        {MaxAge: 300 * time.Second},
+		`DPoP error="insufficient_user_authentication", acr_values="urn:a urn:b"`:                             {ACRValues: []string{"urn:a", "urn:b"}},
+		`Bearer realm="acme", DPoP error="insufficient_user_authentication", max_age="x", acr_values="urn:a"`: {ACRValues: []string{"urn:a"}},
+	} {
+		header = challenge
+		_, err := c.PutPreferences(t.Context(), offers.Preferences{})
+		var got *InsufficientAuthentication
+		if !errors.As(err, &got) || got.MaxAge != want.MaxAge || !slices.Equal(got.ACRValues, want.ACRValues) || source.renewed != 0 {
+			t.Errorf("%s: %v %+v, renewed %d", challenge, err, got, source.renewed)
 		}
 	}
 }
@@ -150,7 +178,7 @@ func FuzzBearerChallenge(f *testing.F) {
 	f.Add(`DPoP algs="ES256", Bearer error=x, "`)
 	f.Add(`Bearer =,=\`)
 	f.Fuzz(func(t *testing.T, field string) {
-		for name := range bearerChallenge([]string{field}) {
+		for name := range challenge("Bearer", []string{field}) {
 			if name == "" || strings.ContainsAny(name, " ,=\"") {
 				t.Errorf("%q: a parameter is called %q", field, name)
 			}

@@ -79,12 +79,18 @@ var dreamsAttacks = []Attack{
 	}}),
 	lieToDreams("ID token: sub is present", "400", &lyingServer{Claims: func(c jwt.MapClaims) { delete(c, "sub") }}),
 	lieToDreams("ID token: at_hash fits the access token", "400", &lyingServer{Claims: func(c jwt.MapClaims) { c["at_hash"] = "77QmUPtjPfzWtF2AnpK9RQ" }}),
+
+	lieAboutAToken("introspection: typ says what it is", "That is something else", func(header map[string]any, _ jwt.MapClaims) { header["typ"] = "at+jwt" }),
+	lieAboutAToken("introspection: iss is the server that we asked", "Somebody else says so", func(_ map[string]any, answer jwt.MapClaims) { answer["iss"] = "https://evil.test" }),
+	lieAboutAToken("introspection: aud is us", "That was said to somebody else", func(_ map[string]any, answer jwt.MapClaims) { answer["aud"] = "acme-api" }),
 }
 
 // dreamsDoubled are rules of Dreams that another one doubles.
 var dreamsDoubled = map[string]string{
 	"callback: no error": "an error without a code leaves nothing to redeem, and one with a code is refused as both; " +
 		"the rule stands to tell the person what the server said, and that a no is no mistake",
+	"ID token: the login is as young as we asked": "Acme reads auth_time in the access token and refuses the write a second time; " +
+		"the rule stands so that Dreams notices a server that ignores max_age, and goes round in no circle (dreams/flow has a test of its own)",
 }
 
 func dreamsAnd(liar *lyingServer) Options {
@@ -100,6 +106,21 @@ func lieToDreams(rule, refused string, liar *lyingServer) Attack {
 			b := NewBrowser(t)
 			page := b.Get(w.Dreams + "/connect")
 			return knownAtDreams(w, b), page.Refusal()
+		},
+	}
+}
+
+// lieAboutAToken has the lab ask what a token is worth; through means that Dreams
+// believes the answer.
+func lieAboutAToken(rule, refused string, says func(map[string]any, jwt.MapClaims)) Attack {
+	return Attack{
+		Rule: rule, Refused: refused, Options: dreamsAnd(&lyingServer{Says: says}),
+		Try: func(t testing.TB, w *World) (bool, string) {
+			b := NewBrowser(t)
+			page := b.Form(b.Get(w.Dreams+"/learn/introspection"), "run").Submit()
+			_, words, _ := strings.Cut(page.Body, "The run ended early.</b> ")
+			heading, _, _ := strings.Cut(words, ".")
+			return strings.Contains(page.Body, "The answer, signed by Acme"), heading
 		},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -20,10 +21,11 @@ import (
 // an attack wants: the programs' own checks are all that stands in the way. It
 // asks nobody, and is called by the name that it is asked under.
 type lyingServer struct {
-	Issuer string                      // in the metadata; empty: its own
-	Answer func(answer url.Values)     // changes what the browser carries back
-	Claims func(idToken jwt.MapClaims) // changes the ID token
-	About  string                      // whose data userinfo gives; empty: the ID token's sub
+	Issuer string                                            // in the metadata; empty: its own
+	Answer func(answer url.Values)                           // changes what the browser carries back
+	Claims func(idToken jwt.MapClaims)                       // changes the ID token
+	About  string                                            // whose data userinfo gives; empty: the ID token's sub
+	Says   func(header map[string]any, answer jwt.MapClaims) // changes a signed introspection response
 
 	mu    sync.Mutex
 	codes map[string]url.Values // the authorization request that a code answers
@@ -60,6 +62,8 @@ func (l *lyingServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"issuer": claimed, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
 			"userinfo_endpoint": issuer + "/userinfo", "jwks_uri": issuer + "/jwks", "revocation_endpoint": issuer + "/revoke",
 			"id_token_signing_alg_values_supported": []string{"RS256"},
+			"registration_endpoint":                 issuer + "/register", "introspection_endpoint": issuer + "/introspect",
+			"introspection_signing_alg_values_supported": []string{"RS256"},
 		})
 	case "/jwks":
 		l.keys(w)
@@ -73,9 +77,56 @@ func (l *lyingServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			about = liarsPerson
 		}
 		reply(w, map[string]any{"sub": about, "name": "Alice Moreau", "email": "alice@acme.test"})
+	case "/register":
+		l.register(w, r)
+	case "/introspect":
+		l.introspect(w, r, issuer)
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// register takes everybody for what they say.
+func (l *lyingServer) register(w http.ResponseWriter, r *http.Request) {
+	var client map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&client); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	client["client_id"] = "lab"
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(client)
+}
+
+// introspect says of every token that it is good.
+func (l *lyingServer) introspect(w http.ResponseWriter, r *http.Request, issuer string) {
+	_ = r.ParseForm()
+	header := map[string]any{"typ": "token-introspection+jwt"}
+	answer := jwt.MapClaims{
+		"iss": issuer, "aud": r.PostForm.Get("client_id"), "iat": time.Now().Unix(), "token_introspection": map[string]any{"active": true},
+	}
+	if l.Says != nil {
+		l.Says(header, answer)
+	}
+	signed, err := l.sign(header, answer)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/token-introspection+jwt")
+	fmt.Fprint(w, signed)
+}
+
+func (l *lyingServer) sign(header map[string]any, claims jwt.MapClaims) (string, error) {
+	key, err := liarsKey()
+	if err != nil {
+		return "", err
+	}
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
+	token.Header["kid"] = "liar"
+	maps.Copy(token.Header, header)
+	return token.SignedString(key)
 }
 
 func (l *lyingServer) keys(w http.ResponseWriter) {
@@ -131,14 +182,7 @@ func (l *lyingServer) token(w http.ResponseWriter, r *http.Request, issuer strin
 	if l.Claims != nil {
 		l.Claims(claims)
 	}
-	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
-	token.Header["kid"] = "liar"
-	key, err := liarsKey()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	signed, err := token.SignedString(key)
+	signed, err := l.sign(nil, claims)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

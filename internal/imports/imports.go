@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"dreams/page":      {"dreams/offers", "views"},
 	"dreams/night":     {"dreams/flow", "dreams/store"},
 	"dreams/site":      append([]string{"dreams/catalogue", "dreams/flow", "dreams/night", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "seed", "views"}, infrastructure...),
-	"dreams/learn":     append([]string{"dreams/flow", "dreams/page", "dreams/session", "dreams/store", "internal/wiretap", "seed", "views"}, infrastructure...),
+	"dreams/learn":     append([]string{"dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "internal/wiretap", "seed", "views"}, infrastructure...),
 	"dreams/spa":       {"dreams/flow", "dreams/page", "internal/environment", "views"},
 	"dreams/widget":    {"dreams/flow", "dreams/page", "internal/environment", "views"},
 	"dreams/tv":        {"dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/travelapi", "internal/environment", "views"},

@@ -38,6 +38,8 @@ type Keys struct {
 	announced atomic.Pointer[string] // the ETag that the feed told last; nil: it told none
 	news      chan struct{}          // holds a value after the feed told another one
 
+	refreshing sync.Mutex // one answer at a time: an older one never replaces a newer one
+
 	mu       sync.Mutex
 	asked    time.Time     // when an unknown kid last made us ask
 	fetching chan struct{} // closes when that answer is there; nil: none is on its way
@@ -178,6 +180,8 @@ func (k *Keys) Work(ctx context.Context) {
 
 // Refresh fetches the keys. What we have stays when that fails.
 func (k *Keys) Refresh(ctx context.Context) error {
+	k.refreshing.Lock()
+	defer k.refreshing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	document, _, err := k.get(ctx, k.issuer+"/.well-known/openid-configuration")

@@ -63,6 +63,11 @@ func (e *Endpoints) DecisionsPage(c echo.Context) error {
 		{What: "Question on the consent page", Lives: in(interactionTTL) + ", answered once", Source: "ours"},
 		{What: "Consent", Lives: "once, 30 days, or until the person stops it", Source: "the person's"},
 	}
+	keys := "until somebody replaces them"
+	if every := e.Env.KeyRotation.Value(); every > 0 {
+		keys = "replaced every " + in(every) + "; each stays until its last token has expired"
+	}
+	lifetimes = append(lifetimes, page.LifetimeDoc{What: "Signing keys", Lives: keys, Source: "OIDC Core §10.1.1"})
 	return render(c, http.StatusOK, page.Decisions(e.frame(c, ""), decisions, lifetimes))
 }
 
@@ -95,10 +100,15 @@ var decisions = []page.Decision{
 		Why:      "One of the two users is a thief, and nobody can tell which (RFC 9700 §4.14.2). A client that lost an answer starts again; that is a nuisance now and then.",
 	},
 	{
+		Question: "How are signing keys replaced?",
+		Answer:   "By schedule and by command, without a restart. The next key is published before it signs, the old one stays published until its last token has expired, then its private half is erased. One that leaked goes at once, with its tokens.",
+		Why:      "Nobody has to be told: a client goes back to the JWKS when it sees an unfamiliar kid, and Acme hears of it by its feed. What is never done until it has to be done fails on the day it has to be done.",
+	},
+	{
 		Question:   "How are secrets kept?",
 		Answer:     "Passwords as Argon2id. Whatever the server makes itself (client secrets, codes, refresh tokens, sessions) as SHA-256, because there is no dictionary for 128 random bits and more.",
 		Why:        "A slow hash at the token endpoint would let anybody keep the server busy.",
-		Production: "Encrypt the signing keys at rest or keep them in a hardware module. Put TLS in front. Replace every seeded person and secret.",
+		Production: "Encrypt the signing keys at rest (KEY_ENCRYPTION_KEY) or keep them in a hardware module. Put TLS in front. Replace every seeded person and secret.",
 	},
 }
 

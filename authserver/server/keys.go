@@ -130,9 +130,13 @@ func (r *keyRing) rotateWhereDue(ctx context.Context, algorithm string, tokensLa
 		return err
 	}
 	next.SignsFrom, next.TokensLast = signsFrom, tokensLast
-	newest, _ := token.Newest(stored, algorithm)
-	changed, err := rotate(ctx, r.store, "by schedule", token.Rotation{Next: next, Follows: newest.ID})
-	if len(changed) > 0 {
+	newest, found := token.Newest(stored, algorithm)
+	how := "by schedule"
+	if !found {
+		how = "for there was none"
+	}
+	changed, err := rotate(ctx, r.store, how, token.Rotation{Next: next, Follows: newest.ID})
+	if found && len(changed) > 0 {
 		r.log.Info("signing key made", "algorithm", algorithm, "kid", next.ID, "signs_from", next.SignsFrom)
 	}
 	return err

@@ -123,6 +123,7 @@ func TestRotationsUnderLoad(t *testing.T) {
 	}
 	verifier := provider.Verifier(&oidc.Config{ClientID: "dreams-web"})
 	private, header, claims := w.goodToken(t)
+	stored := w.value(t, "authserver", "SELECT private_key FROM signing_keys WHERE algorithm = 'RS256'")
 
 	ctx, stop := context.WithCancel(t.Context())
 	var requests atomic.Int32
@@ -202,6 +203,7 @@ func TestRotationsUnderLoad(t *testing.T) {
 	if erased := w.value(t, "authserver", "SELECT count(*) FROM signing_keys WHERE private_key IS NULL AND public_key IS NOT NULL"); erased != strconv.Itoa(2*rotations) {
 		t.Errorf("%s private keys were erased, want %d", erased, 2*rotations)
 	}
+	waitFor(t, within, "the private key is in none of the database's files", func() bool { return !databaseHolds(t, w, stored) })
 	claims["exp"] = w.Clock.Now().Add(time.Hour).Unix()
 	forged := sign(t, private, header, claims)
 	waitFor(t, within, "Acme forgets the key, and what is signed with it", func() bool {

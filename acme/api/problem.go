@@ -36,6 +36,10 @@ type fault struct {
 	Detail string `json:"detail"`
 }
 
+// wwwAuthenticate as net/http spells it: a header with several values is put in
+// as it is.
+var wwwAuthenticate = http.CanonicalHeaderKey(echo.HeaderWWWAuthenticate)
+
 func newProblem(status int, detail string) problem {
 	return problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
 }
@@ -75,7 +79,7 @@ func (a *API) problem(ctx context.Context, err error) problem {
 	case errors.As(err, &refusal):
 		p := newProblem(refusal.Status(), refusal.Description+".")
 		p.Error, p.MaxAge = refusal.Code, int(refusal.MaxAge/time.Second)
-		p.header = http.Header{echo.HeaderWWWAuthenticate: refusal.Challenges(a.links.metadata())}
+		p.header = http.Header{wwwAuthenticate: refusal.Challenges(a.links.metadata())}
 		return p
 	case errors.As(err, &unavailable):
 		return tryAgain(unavailable.Reason, unavailable.RetryAfter)

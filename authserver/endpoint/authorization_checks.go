@@ -49,6 +49,8 @@ var requestChecks = slices.Concat([]check.Check[asked]{
 	check.New("response_type is given and known", "RFC 6749 §4.1.2.1", responseTypeKnown),
 	check.New("response_type is supported", "RFC 6749 §4.1.2.1", responseTypeSupported),
 	check.New("client is registered for the response_type", "RFC 6749 §4.1.2.1", responseTypeRegistered),
+	check.New("a client whose tokens are bound gets none through the browser", "RFC 9449 §5.2", noUnboundToken),
+	check.New("dpop_jkt is a SHA-256 in base64url", "RFC 9449 §10", jktWellFormed),
 	check.New("response_mode fits the response_type", "OAuth 2.0 Multiple Response Types §3", responseModeFits),
 	check.New("a client that must use PKCE sends a code_challenge", "RFC 7636 §4.4.1", codeChallengeSent),
 	check.New("code_challenge_method is S256", "RFC 9700 §2.1.1", codeChallengeMethodS256),
@@ -165,6 +167,25 @@ func responseTypeRegistered(a asked) error {
 	registered := len(a.Client.ResponseTypes) == 0 || slices.Contains(a.Client.ResponseTypes, a.ResponseType)
 	if !a.Client.MayUse(needs) || !registered {
 		return oauth.Refuse(oauth.UnauthorizedClient, "the client is not registered for response_type %s", a.ResponseType)
+	}
+	return nil
+}
+
+// RFC 9449 §5.2: such a client "always uses DPoP for token requests". A token that
+// comes back in the address of a page was asked for without one.
+func noUnboundToken(a asked) error {
+	if a.Client.DPoPBound && a.Returns("token") {
+		return oauth.Refuse(oauth.UnauthorizedClient, "the client is registered with dpop_bound_access_tokens: tokens come from the token endpoint alone")
+	}
+	return nil
+}
+
+// RFC 9449 §10: "The value of the dpop_jkt authorization request parameter is the
+// JWK Thumbprint [RFC7638] of the proof-of-possession public key using the SHA-256
+// hash function". Another value no key could ever have.
+func jktWellFormed(a asked) error {
+	if a.DPoPJKT != "" && !oauth.CodeChallenge(a.DPoPJKT).WellFormed() {
+		return oauth.Refuse(oauth.InvalidRequest, "dpop_jkt must be 43 characters of base64url without padding")
 	}
 	return nil
 }

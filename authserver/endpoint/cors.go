@@ -16,7 +16,7 @@ func (e *Endpoints) CrossOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Add("Vary", "Origin")
 		if origin := c.Request().Header.Get("Origin"); origin != "" && e.Store.OriginRegistered(origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+			h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce")
 		}
 		return next(c)
 	}
@@ -28,7 +28,7 @@ func (e *Endpoints) Preflight(c echo.Context) error {
 	h := c.Response().Header()
 	if h.Get("Access-Control-Allow-Origin") != "" {
 		h.Set("Access-Control-Allow-Methods", "GET, POST")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 		h.Set("Access-Control-Max-Age", "600")
 	}
 	return c.NoContent(http.StatusNoContent)

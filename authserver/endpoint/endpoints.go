@@ -25,6 +25,7 @@ import (
 	"example.com/acme-dreams/authserver/store"
 	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/dpop"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/views"
 )
@@ -44,6 +45,7 @@ type Endpoints struct {
 	ClientKeys       grant.ClientKeys
 	Personas         []Persona // of the classroom; empty: none shown
 
+	proofs   *dpop.Verifier
 	throttle *throttle
 	codes    *throttle // wrong user codes, at /device
 	refusals *refusalLog
@@ -56,6 +58,7 @@ type Persona struct{ Username, Password, Name string }
 
 // New completes the endpoints.
 func New(e Endpoints) *Endpoints {
+	e.proofs = dpop.NewVerifier(e.Now, e.Random, e.Checks)
 	e.throttle, e.codes, e.refusals, e.stopping = newThrottle(), newThrottle(), &refusalLog{}, make(chan struct{})
 	e.jwksMade = &atomic.Pointer[keysDocument]{}
 	return &e
@@ -82,6 +85,8 @@ func Rules() []check.Rule {
 		check.Rules("pushed authorization request", pushChecks),
 		check.Rules("token request", tokenRequestChecks),
 		check.Rules("client authentication", clientAuthenticationChecks),
+		check.Rules("DPoP: who has to send a proof", proofUseChecks),
+		check.Rules("DPoP: at the PAR endpoint", keyOfCodeChecks),
 		check.Rules("grant type", grantTypeChecks),
 		check.Rules("userinfo", userinfoChecks),
 		check.Rules("introspection: who asks", introspectionCallerChecks),

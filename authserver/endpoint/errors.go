@@ -26,6 +26,9 @@ func (e *Endpoints) Error(c echo.Context, err error) {
 		return
 	}
 	status, refusal := e.refusal(c, err)
+	if c.Request().URL.Path == "/userinfo" && (refusal.Code == oauth.InvalidDPoPProof || refusal.Code == oauth.UseDPoPNonce) {
+		status = http.StatusUnauthorized // RFC 9449 §9; at the token endpoint 400, §8
+	}
 	if status == http.StatusServiceUnavailable {
 		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
 	}
@@ -35,7 +38,7 @@ func (e *Endpoints) Error(c echo.Context, err error) {
 	if isProtocol(c.Request().URL.Path) {
 		e.refused(c, claimedClient(c), refusal)
 		if status == http.StatusUnauthorized || refusal.Code == oauth.InsufficientScope {
-			c.Response().Header().Set(echo.HeaderWWWAuthenticate, authenticate(c, refusal))
+			e.challenge(c, status, refusal)
 		}
 		err = answerJSON(c, status, map[string]string{"error": refusal.Code, "error_description": refusal.Description})
 	} else if c.Request().URL.Path == "/authorize" && status == http.StatusBadRequest {
@@ -92,13 +95,23 @@ func CrossOriginPath(path string) bool {
 	return isProtocol(path) || path == "/authorize" || path == "/logout"
 }
 
-// authenticate is the challenge of a 401 or 403: RFC 6750 §3 at userinfo,
-// RFC 6749 §5.2 elsewhere.
-func authenticate(c echo.Context, refusal *oauth.Error) string {
-	if c.Request().URL.Path == "/userinfo" {
-		return challenge(refusal)
+// wwwAuthenticate as net/http spells it: a header with several values is put in as
+// it is.
+var wwwAuthenticate = http.CanonicalHeaderKey(echo.HeaderWWWAuthenticate)
+
+// challenge writes the WWW-Authenticate header of a 401 or 403: RFC 6750 §3 and RFC 9449 §7.1
+// at userinfo, RFC 6749 §5.2 elsewhere.
+func (e *Endpoints) challenge(c echo.Context, status int, refusal *oauth.Error) {
+	h := c.Response().Header()
+	switch {
+	case c.Request().URL.Path != "/userinfo":
+		h.Set(echo.HeaderWWWAuthenticate, `Basic realm="acme accounts", charset="UTF-8"`)
+	case status == http.StatusUnauthorized:
+		e.tellNonce(c)
+		h[wwwAuthenticate] = challenges(c.Request(), refusal)
+	default:
+		h.Set(echo.HeaderWWWAuthenticate, challenges(c.Request(), refusal)[0])
 	}
-	return `Basic realm="acme accounts", charset="UTF-8"`
 }
 
 func errorPage(status int, refusal *oauth.Error) views.ErrorView {

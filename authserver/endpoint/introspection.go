@@ -47,6 +47,8 @@ type Introspection struct {
 	Issuer    string         `json:"iss,omitempty"`
 	JWTID     string         `json:"jti,omitempty"`
 	Actor     *token.Actor   `json:"act,omitempty"` // RFC 8693 §4.1
+
+	Confirmation *token.Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2
 }
 
 // Introspect tells a resource server, or the client that holds it, whether a
@@ -79,7 +81,7 @@ func (e *Endpoints) lookUp(c echo.Context, caller *oauth.Client, compact string)
 			Ended: e.Store.Revoked(t.JWTID, t.GrantID), Expires: time.Unix(t.ExpiresAt, 0), Now: e.Now(),
 		}
 		return about, Introspection{
-			Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: "Bearer",
+			Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: tokenType(t.Confirmation), Confirmation: t.Confirmation,
 			ExpiresAt: t.ExpiresAt, IssuedAt: t.IssuedAt, Subject: t.Subject, Audience: t.Audience, Issuer: t.Issuer, JWTID: t.JWTID,
 			Actor: t.Actor,
 		}, nil

@@ -45,16 +45,25 @@ func (e *Endpoints) issueAccessToken(i grant.Issue) (oauth.TokenResponse, error)
 	if i.Actor != "" {
 		claims.Actor = &token.Actor{Subject: i.Actor}
 	}
-	kind := "Bearer"
 	if i.JKT != "" {
-		kind, claims.Confirmation = "DPoP", &token.Confirmation{JKT: i.JKT} // RFC 9449 §5, §6.1
+		claims.Confirmation = &token.Confirmation{JKT: i.JKT} // RFC 9449 §6.1
 	}
 	accessToken, err := e.Keys.SignAccessToken(claims)
 	return oauth.TokenResponse{
-		AccessToken: accessToken, TokenType: kind, ExpiresIn: claims.ExpiresAt - claims.IssuedAt,
+		AccessToken: accessToken, TokenType: tokenType(claims.Confirmation), ExpiresIn: claims.ExpiresAt - claims.IssuedAt,
 		RefreshToken: i.RefreshToken, Scope: claims.Scope, IssuedTokenType: i.IssuedTokenType,
 		AuthorizationDetails: claims.AuthorizationDetails,
 	}, err
+}
+
+// tokenType is how a token is to be used. RFC 6750 §6.1.1, RFC 9449 §5: "A
+// token_type of DPoP MUST be included in the access token response to signal to
+// the client that the access token was bound to its DPoP key".
+func tokenType(bound *token.Confirmation) string {
+	if bound != nil {
+		return "DPoP"
+	}
+	return "Bearer"
 }
 
 // audience is whom an access token is for: Acme, and with openid ourselves, for

@@ -15,6 +15,7 @@ import (
 	"example.com/acme-dreams/authserver/jwks"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/token"
+	"example.com/acme-dreams/internal/dpop"
 )
 
 // document is a JSON document that many ask for: encoded once, and not sent
@@ -102,6 +103,7 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		IntrospectionEndpointAuthMethodsSupported: confidential,
 
 		CodeChallengeMethodsSupported: []string{oauth.S256},
+		DPoPSigningAlgValuesSupported: dpop.Algorithms,
 		ClaimsSupported:               oauth.ClaimsSupported(),
 		ClaimTypesSupported:           []string{"normal"}, ClaimsParameterSupported: true,
 		ACRValuesSupported: []string{oauth.ACRPassword}, DisplayValuesSupported: []string{"page"}, UILocalesSupported: []string{"en"},

@@ -58,6 +58,10 @@ func (e *Endpoints) PushedAuthorizationRequest(c echo.Context) error {
 	if err := check.Run(ctx, e.Checks, pushChecks, form); err != nil {
 		return err
 	}
+	jkt, err := e.proof(c)
+	if err != nil {
+		return err
+	}
 
 	// 2. Who is asking?
 	client, err := e.authenticateClient(c, form)
@@ -70,6 +74,10 @@ func (e *Endpoints) PushedAuthorizationRequest(c echo.Context) error {
 		if sent, err = e.openRequestObject(ctx, client, object); err != nil {
 			return err
 		}
+	}
+
+	if err := e.bindCode(ctx, sent, jkt); err != nil {
+		return err
 	}
 
 	// 3. Is what they ask in order? RFC 9126 §2.1: "The authorization server MUST

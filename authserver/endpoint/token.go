@@ -48,6 +48,9 @@ func (e *Endpoints) Token(c echo.Context) error {
 	if err := check.Run(ctx, e.Checks, tokenRequestChecks, tokenRequest{req, form}); err != nil {
 		return err
 	}
+	if req.JKT, err = e.proof(c); err != nil { // before anything is spent: a client without a nonce comes again
+		return err
+	}
 	grantType, supported := e.Grants[req.GrantType]
 	if !supported {
 		return oauth.Refuse(oauth.UnsupportedGrantType, "grant_type %q is not supported", limit(req.GrantType, 100))
@@ -61,6 +64,10 @@ func (e *Endpoints) Token(c echo.Context) error {
 
 	// 3. What are they allowed?
 	if err := check.Run(ctx, e.Checks, grantTypeChecks, grantUse{req.GrantType, client}); err != nil {
+		return err
+	}
+	if err := check.Run(ctx, e.Checks, proofUseChecks, proofUse{client, req.JKT}); err != nil {
+		e.tellNonce(c)
 		return err
 	}
 	issue, err := grantType.Authorize(background(c), client, req)

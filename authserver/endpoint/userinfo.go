@@ -17,6 +17,7 @@ import (
 
 // tokenUse is what is known when somebody shows an access token here.
 type tokenUse struct {
+	Scheme  string // Bearer, also for a token in a form, or DPoP
 	Token   token.AccessToken
 	Revoked bool
 	Now     time.Time
@@ -25,6 +26,8 @@ type tokenUse struct {
 var userinfoChecks = []check.Check[tokenUse]{
 	check.New("access token at userinfo has not expired", "RFC 9068 §4", userinfoTokenNotExpired),
 	check.New("access token at userinfo has not been revoked", "RFC 7009 §2", userinfoTokenNotRevoked),
+	check.New("access token at userinfo that is bound to a key is not sent as Bearer", "RFC 9449 §7.2", userinfoTokenNotDowngraded),
+	check.New("access token at userinfo that is sent as DPoP is bound to a key", "RFC 9449 §7.1", userinfoTokenBound),
 	check.New("access token at userinfo has the scope openid", "OIDC Core §5.3", userinfoTokenHasOpenID),
 }
 
@@ -36,23 +39,29 @@ type UserinfoClaims struct {
 
 // Userinfo tells a client who signed in. OIDC Core §5.3.
 func (e *Endpoints) Userinfo(c echo.Context) error {
-	compact, ok, err := userinfoToken(c)
+	scheme, compact, ok, err := userinfoToken(c)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		// RFC 6750 §3.1: without a token, "the resource server SHOULD NOT include
 		// an error code or other error information."
-		c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="acme accounts"`)
+		e.tellNonce(c)
+		c.Response().Header()[wwwAuthenticate] = challenges(c.Request(), nil)
 		return c.NoContent(http.StatusUnauthorized)
 	}
 	claims, err := e.Keys.ReadAccessToken(compact)
 	if err != nil {
 		return oauth.Refuse(oauth.InvalidToken, "the access token is not one that this server signed")
 	}
-	use := tokenUse{claims, e.Store.Revoked(claims.JWTID, claims.GrantID), e.Now()}
+	use := tokenUse{scheme, claims, e.Store.Revoked(claims.JWTID, claims.GrantID), e.Now()}
 	if err := check.Run(c.Request().Context(), e.Checks, userinfoChecks, use); err != nil {
 		return err
+	}
+	if scheme == dpopScheme {
+		if err := e.provePossession(c, compact, claims.Confirmation); err != nil {
+			return err
+		}
 	}
 	user, err := e.Store.UserBySub(c.Request().Context(), claims.Subject)
 	if errors.Is(err, store.ErrNotFound) {
@@ -95,42 +104,41 @@ func (e *Endpoints) person(user oauth.User) oauth.PersonClaims {
 
 // userinfoToken reads the access token: from the Authorization header, or from
 // the form of a POST. OIDC Core §5.3.1, RFC 6750 §2.1, §2.2: never two of them.
-func userinfoToken(c echo.Context) (compact string, ok bool, err error) {
+func userinfoToken(c echo.Context) (scheme, compact string, ok bool, err error) {
 	r := c.Request()
-	compact, ok = bearerToken(r)
+	scheme, compact, ok = credentials(r)
 	if len(r.Header.Values(echo.HeaderAuthorization)) > 1 {
-		return "", false, oauth.Refuse(oauth.InvalidRequest, "more than one Authorization header")
+		return "", "", false, oauth.Refuse(oauth.InvalidRequest, "more than one Authorization header")
 	}
 	if r.Method != http.MethodPost || r.ContentLength == 0 {
-		return compact, ok, nil
+		return scheme, compact, ok, nil
 	}
 	form, err := readForm(c)
 	if err != nil {
-		return "", false, err
+		return "", "", false, err
 	}
 	if len(form["access_token"]) > 1 || (ok && form.Get("access_token") != "") {
-		return "", false, oauth.Refuse(oauth.InvalidRequest, "the access token was sent more than once")
+		return "", "", false, oauth.Refuse(oauth.InvalidRequest, "the access token was sent more than once")
 	}
 	if !ok && form.Get("access_token") != "" {
-		return form.Get("access_token"), true, nil
+		return bearerScheme, form.Get("access_token"), true, nil
 	}
-	return compact, ok, nil
+	return scheme, compact, ok, nil
 }
 
-// bearerToken reads the Authorization header. RFC 6750 §2.1; the scheme's case
-// does not matter. Never the query: what stands there ends up in logs.
-func bearerToken(r *http.Request) (string, bool) {
-	scheme, value, found := strings.Cut(r.Header.Get(echo.HeaderAuthorization), " ")
-	return strings.TrimLeft(value, " "), found && strings.EqualFold(scheme, "Bearer")
-}
+// The schemes by which a token comes: RFC 6750 §2.1, RFC 9449 §7.1.
+const bearerScheme, dpopScheme = "Bearer", "DPoP"
 
-// challenge is the header that goes with a refused token. RFC 6750 §3.
-func challenge(refusal *oauth.Error) string {
-	header := `Bearer realm="acme accounts", error="` + refusal.Code + `", error_description="` + refusal.Description + `"`
-	if refusal.Code == oauth.InsufficientScope {
-		header += `, scope="openid"`
+// credentials reads the Authorization header; the scheme's case does not matter.
+// Never the query: what stands there ends up in logs.
+func credentials(r *http.Request) (scheme, token string, ok bool) {
+	sent, value, found := strings.Cut(r.Header.Get(echo.HeaderAuthorization), " ")
+	for _, scheme := range []string{bearerScheme, dpopScheme} {
+		if found && strings.EqualFold(sent, scheme) {
+			return scheme, strings.TrimLeft(value, " "), true
+		}
 	}
-	return header
+	return "", "", false
 }
 
 // RFC 7519 §4.1.4: "on or after which the JWT MUST NOT be accepted".
@@ -144,6 +152,23 @@ func userinfoTokenNotExpired(u tokenUse) error {
 func userinfoTokenNotRevoked(u tokenUse) error {
 	if u.Revoked {
 		return oauth.Refuse(oauth.InvalidToken, "the access token has been revoked")
+	}
+	return nil
+}
+
+// RFC 9449 §7.2: "such a protected resource MUST reject a DPoP-bound access token
+// received as a bearer token".
+func userinfoTokenNotDowngraded(u tokenUse) error {
+	if u.Scheme != dpopScheme && u.Token.Confirmation != nil {
+		return errBoundToken
+	}
+	return nil
+}
+
+// There is no key that a proof could be of.
+func userinfoTokenBound(u tokenUse) error {
+	if u.Scheme == dpopScheme && u.Token.Confirmation == nil {
+		return oauth.Refuse(oauth.InvalidToken, "the access token is bound to no key: it is a bearer token")
 	}
 	return nil
 }

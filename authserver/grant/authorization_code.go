@@ -50,6 +50,7 @@ type NewRefreshToken struct {
 	Token         string
 	ExpiresAt     time.Time
 	IdleExpiresAt time.Time
+	JKT           string // thumbprint of the key that it is bound to; empty: none
 }
 
 // idleExpiry is how long a refresh token may lie unused.
@@ -72,6 +73,7 @@ var redemptionChecks = []check.Check[redemption]{
 	check.New("code_verifier comes with a code_challenge, and never alone", "RFC 9700 §4.8.2", verifierGoesWithChallenge),
 	check.New("code_verifier has 43 to 128 unreserved characters", "RFC 7636 §4.1", verifierWellFormed),
 	check.New("code_verifier matches the code_challenge", "RFC 7636 §4.6", verifierMatches),
+	check.New("code is redeemed with the key that dpop_jkt named", "RFC 9449 §10", codeKeySame),
 	check.New("authorization has not been withdrawn since", "RFC 6749 §5.2", codeGrantLive),
 }
 
@@ -95,7 +97,7 @@ func (g AuthorizationCode) Authorize(ctx context.Context, client *oauth.Client, 
 		}
 		var refresh NewRefreshToken
 		if code.Grant.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
-			refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), code.Grant)
+			refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), code.Grant, client, req)
 		}
 		issue = g.issue(client, &code.User, code.Grant.Scope, code.Grant, req)
 		issue.RefreshToken = refresh.Token
@@ -110,12 +112,19 @@ func (g AuthorizationCode) Authorize(ctx context.Context, client *oauth.Client, 
 }
 
 // newRefreshToken bounds a refresh token by its absolute end, by its idle time
-// and by the consent that it comes from.
-func (e Environment) newRefreshToken(now, expires time.Time, grant oauth.Grant) NewRefreshToken {
-	if !grant.ExpiresAt.IsZero() && grant.ExpiresAt.Before(expires) {
-		expires = grant.ExpiresAt
+// and by the consent that it comes from; and a public client's by the key of its
+// proof. RFC 9449 §5: "Refresh tokens issued to confidential clients […] are not
+// bound to the DPoP proof public key because they are already sender-constrained
+// with a different existing mechanism."
+func (e Environment) newRefreshToken(now, expires time.Time, grant oauth.Grant, client *oauth.Client, req oauth.TokenRequest) NewRefreshToken {
+	next := NewRefreshToken{Token: e.Opaque("rt_"), ExpiresAt: expires, IdleExpiresAt: now.Add(idleExpiry)}
+	if client.Public() {
+		next.JKT = req.JKT
 	}
-	return NewRefreshToken{Token: e.Opaque("rt_"), ExpiresAt: expires, IdleExpiresAt: now.Add(idleExpiry)}
+	if !grant.ExpiresAt.IsZero() && grant.ExpiresAt.Before(expires) {
+		next.ExpiresAt = grant.ExpiresAt
+	}
+	return next
 }
 
 // RFC 6749 §4.1.3: "ensure that the authorization code was issued to the
@@ -185,6 +194,17 @@ func verifierWellFormed(r redemption) error {
 func verifierMatches(r redemption) error {
 	if r.Code.CodeChallenge != "" && !r.Code.CodeChallenge.Verifies(r.Request.CodeVerifier) {
 		return oauth.Refuse(oauth.InvalidGrant, "code_verifier does not match the code_challenge")
+	}
+	return nil
+}
+
+// RFC 9449 §10: "the authorization server computes the JWK Thumbprint of the
+// proof-of-possession public key in the DPoP proof and verifies that it matches
+// the dpop_jkt parameter value in the authorization request. If they do not match,
+// it MUST reject the request."
+func codeKeySame(r redemption) error {
+	if r.Code.Grant.DPoPJKT != "" && r.Code.Grant.DPoPJKT != r.Request.JKT {
+		return oauth.Refuse(oauth.InvalidGrant, "the code is bound to a key (dpop_jkt): send a proof by that key")
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func (g Password) Authorize(ctx context.Context, client *oauth.Client, req oauth
 	granted := oauth.Grant{ID: g.Opaque("g_"), ClientID: client.ID, Sub: user.Sub, Scope: req.Scope, AuthTime: now, CreatedAt: now}
 	var refresh NewRefreshToken
 	if req.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
-		refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), granted)
+		refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), granted, client, req)
 	}
 	err = g.Grants.StoreGrant(ctx, granted, nil, refresh)
 	if errors.Is(err, ErrConsentEnded) { // locked while the password was compared

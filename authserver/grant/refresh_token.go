@@ -51,6 +51,7 @@ type refresh struct {
 
 var refreshChecks = []check.Check[refresh]{
 	check.New("refresh token belongs to this client", "RFC 6749 §6", refreshTokenBelongsToClient),
+	check.New("refresh token is used with the key that it is bound to", "RFC 9449 §5", refreshTokenKeySame),
 	check.New("refresh token is used once", "RFC 9700 §4.14.2", refreshTokenUsedOnce),
 	check.New("refresh token's grant has not been revoked", "RFC 7009 §2.1", refreshTokenGrantLive),
 	check.New("refresh token has not been idle too long", "RFC 9700 §4.14.2", refreshTokenNotIdle),
@@ -79,7 +80,7 @@ func (g RefreshToken) Authorize(ctx context.Context, client *oauth.Client, req o
 		if scope == nil {
 			scope = token.Grant.Scope
 		}
-		next := g.newRefreshToken(now, token.ExpiresAt, token.Grant)
+		next := g.newRefreshToken(now, token.ExpiresAt, token.Grant, client, req)
 		issue = g.issue(client, &token.User, scope, token.Grant, req)
 		issue.RefreshToken = next.Token
 		issue.Grant.Nonce = "" // OIDC Core §12.2: a refreshed ID token "SHOULD NOT have a nonce Claim"
@@ -95,6 +96,17 @@ func (g RefreshToken) Authorize(ctx context.Context, client *oauth.Client, req o
 func refreshTokenBelongsToClient(r refresh) error {
 	if r.Token.Grant.ClientID != r.Client.ID {
 		return oauth.Refuse(oauth.InvalidGrant, "the refresh token was issued to another client")
+	}
+	return nil
+}
+
+// RFC 9449 §5: "When an authorization server supporting DPoP issues a refresh token
+// to a public client that presents a valid DPoP proof at the token endpoint, the
+// refresh token MUST be bound to the respective public key. The binding MUST be
+// validated when the refresh token is later presented".
+func refreshTokenKeySame(r refresh) error {
+	if r.Token.JKT != "" && r.Token.JKT != r.Request.JKT {
+		return oauth.Refuse(oauth.InvalidGrant, "the refresh token is bound to a key: send a proof by that key")
 	}
 	return nil
 }

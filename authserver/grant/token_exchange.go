@@ -22,7 +22,8 @@ import (
 //	   |-------------------------------------------------------->|  Bearer              |
 //	   |                                                         |--------------------->|
 //
-// The new token ends no later than the old one, and dies with it.
+// The new token ends no later than the old one, and dies with it. One that is
+// bound to a key is exchanged by a proof of that key, and stays bound to it.
 type TokenExchange struct {
 	Environment
 	Subjects SubjectTokens
@@ -45,6 +46,7 @@ type exchange struct {
 	Scope    oauth.Scope
 	Client   *oauth.Client
 	Subject  token.AccessToken
+	JKT      string // thumbprint of the key of the request's proof; empty: there was none
 	Resource string
 	Now      time.Time
 }
@@ -58,6 +60,7 @@ var exchangeFormChecks = []check.Check[oauth.TokenExchangeRequest]{
 var exchangeChecks = []check.Check[exchange]{
 	check.New("subject token was issued to the client that exchanges it", "RFC 8693 §2.2.2", subjectTokenOwn),
 	check.New("subject token has not expired", "RFC 8693 §2.2.2", subjectTokenNotExpired),
+	check.New("subject token is exchanged with the key that it is bound to", "RFC 9449 §7", subjectTokenKeySame),
 	check.New("target of the exchange is a resource that we know", "RFC 8693 §2.2.2", exchangeTargetKnown),
 	check.New("exchanged token has no more scope than the subject token", "RFC 8693 §2.2.2", exchangeScopeWithin),
 }
@@ -88,7 +91,7 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 	}
 	now := g.Now()
 	err = check.Run(ctx, g.Checks, exchangeChecks, exchange{
-		req.Exchange, req.Scope, client, subject, g.Resource, now,
+		req.Exchange, req.Scope, client, subject, req.JKT, g.Resource, now,
 	})
 	if err != nil {
 		return Issue{}, err
@@ -151,6 +154,18 @@ func noActorToken(r oauth.TokenExchangeRequest) error {
 func subjectTokenOwn(e exchange) error {
 	if e.Subject.ClientID != e.Client.ID {
 		return oauth.Refuse(oauth.InvalidRequest, "subject_token was issued to another client")
+	}
+	return nil
+}
+
+// No RFC says what becomes of a bound token in an exchange. RFC 9449 §7: "Requests
+// to DPoP-protected resources MUST include both a DPoP proof […] and the access
+// token". An exchange uses the token too, and what comes of it is bound to the key
+// of this request's proof: without this rule it would be the way to turn a bound
+// token into a bearer token, or into one for a thief's key.
+func subjectTokenKeySame(e exchange) error {
+	if bound := e.Subject.Confirmation; bound != nil && bound.JKT != e.JKT {
+		return oauth.Refuse(oauth.InvalidRequest, "subject_token is bound to a key: send a proof by that key")
 	}
 	return nil
 }

@@ -104,6 +104,7 @@ type RefreshToken struct {
 	ExpiresAt     time.Time // absolute: rotation never moves it
 	IdleExpiresAt time.Time // 90 days after it was issued
 	Spent         bool
+	JKT           string // thumbprint of the key that it is bound to; empty: none. RFC 9449 §5
 	Grant         Grant
 	User          User
 }

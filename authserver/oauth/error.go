@@ -45,6 +45,8 @@ const (
 	InvalidClientMetadata           = "invalid_client_metadata"           // RFC 7591 §3.2.2
 	UnapprovedSoftwareStatement     = "unapproved_software_statement"     // RFC 7591 §3.2.2
 	InsufficientScope               = "insufficient_scope"                // RFC 6750 §3.1
+	InvalidDPoPProof                = "invalid_dpop_proof"                // RFC 9449 §5
+	UseDPoPNonce                    = "use_dpop_nonce"                    // RFC 9449 §8
 )
 
 // Refuse makes a refusal. What comes from strangers goes in by %q: quotes,

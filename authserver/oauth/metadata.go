@@ -43,6 +43,7 @@ type Metadata struct {
 	RequestParameterSupported                          bool     `json:"request_parameter_supported"`
 	RequestURIParameterSupported                       bool     `json:"request_uri_parameter_supported"`
 	RequireRequestURIRegistration                      bool     `json:"require_request_uri_registration"`
-	RequireSignedRequestObject                         bool     `json:"require_signed_request_object"` // RFC 9101 §10.5
+	RequireSignedRequestObject                         bool     `json:"require_signed_request_object"`     // RFC 9101 §10.5
+	DPoPSigningAlgValuesSupported                      []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
 	RequestObjectSigningAlgValuesSupported             []string `json:"request_object_signing_alg_values_supported"`
 }

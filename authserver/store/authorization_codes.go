@@ -193,8 +193,8 @@ func (s *Store) issued(ctx context.Context, tx *sqlite.Tx, grantID string, refre
 	if refresh.Token == "" {
 		return nil
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO refresh_tokens (hash, grant_id, issued_at, expires_at, idle_expires_at) VALUES (?, ?, ?, ?, ?)",
-		hash(refresh.Token), grantID, ms(now), ms(refresh.ExpiresAt), ms(refresh.IdleExpiresAt))
+	_, err := tx.Exec(ctx, "INSERT INTO refresh_tokens (hash, grant_id, issued_at, expires_at, idle_expires_at, dpop_jkt) VALUES (?, ?, ?, ?, ?, ?)",
+		hash(refresh.Token), grantID, ms(now), ms(refresh.ExpiresAt), ms(refresh.IdleExpiresAt), refresh.JKT)
 	return err
 }
 

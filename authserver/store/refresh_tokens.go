@@ -49,9 +49,9 @@ func refreshTokenByHash(ctx context.Context, tx *sqlite.Tx, hash []byte) (*oauth
 	var row grantRow
 	var t oauth.RefreshToken
 	var expires, idle, spent sql.NullInt64
-	err := tx.QueryRow(ctx, "SELECT r.expires_at, r.idle_expires_at, r.spent_at, "+grantColumns+`
+	err := tx.QueryRow(ctx, "SELECT r.expires_at, r.idle_expires_at, r.spent_at, r.dpop_jkt, "+grantColumns+`
 		FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id JOIN users u ON u.sub = g.sub WHERE r.hash = ?`, hash).
-		Scan(append([]any{&expires, &idle, &spent}, row.into()...)...)
+		Scan(append([]any{&expires, &idle, &spent, &t.JKT}, row.into()...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -161,6 +162,114 @@ var dpopAttacks = slices.Concat(everywhere(proofAttacks), []Attack{
 		},
 	},
 	{
+		Rule: "proof is used once", Name: "a proof that somebody overheard, at the token endpoint",
+		Refused: "400 invalid_dpop_proof", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			proof := w.proofForToken(t, dpoptest.NewES256(t)).headers()
+			if through, refusal := w.catalogueToken(t, proof); !through {
+				t.Fatalf("its owner is refused: %s", refusal)
+			}
+			return w.catalogueToken(t, proof)
+		},
+	},
+	{
+		Rule: "proof's key is the one that the token is bound to", Name: "a stolen token with the thief's own key, at userinfo",
+		Refused: "401 invalid_token", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			token := w.boundUserinfo(t, w.Holder(t))
+			return got(w.Holder(t).Do(t, http.MethodGet, w.Auth+"/userinfo", token, nil, ""))
+		},
+	},
+	{
+		Rule: "access token at userinfo that is bound to a key is not sent as Bearer", Name: "a thief who leaves the proof out",
+		Refused: "401 invalid_token", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			return got(w.Do(t, http.MethodGet, w.Auth+"/userinfo", Bearer(w.boundUserinfo(t, w.Holder(t))), ""))
+		},
+	},
+	{
+		Rule: "access token at userinfo that is bound to a key is not sent as Bearer", Name: "in a form, where no scheme is",
+		Refused: "401 invalid_token", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			return got(w.Post(t, w.Auth+"/userinfo", nil, url.Values{"access_token": {w.boundUserinfo(t, w.Holder(t))}}))
+		},
+	},
+	{
+		Rule: "client that is registered for bound tokens sends a proof", Name: "a bearer token after all",
+		Refused: "400 invalid_dpop_proof", Options: bound("dreams-catalogue"),
+		Try: func(t testing.TB, w *World) (bool, string) { return w.catalogueToken(t, nil) },
+	},
+	{
+		Rule: "a client whose tokens are bound gets none through the browser", Name: "response_type=token",
+		Refused: "303 unauthorized_client", Options: bound("dreams-widget"),
+		Try: func(t testing.TB, w *World) (bool, string) {
+			page := w.Allow(w.SignedIn(t, "alice"), With(w.Request("profile"), url.Values{
+				"client_id": {"dreams-widget"}, "redirect_uri": {w.Dreams + "/widget/callback"}, "response_type": {"token"},
+				"code_challenge": nil, "code_challenge_method": nil,
+			}))
+			return page.Answer().Get("access_token") != "", page.Refusal()
+		},
+	},
+	{
+		Rule: "dpop_jkt is a SHA-256 in base64url", Name: "the key itself", Refused: "303 invalid_request", Options: authserverAlone,
+		Try: codeFor(url.Values{"dpop_jkt": {`{"kty":"EC","crv":"P-256"}`}}),
+	},
+	{
+		Rule: "dpop_jkt is the key of the proof beside it", Name: "a request that is bound to the attacker's key, in the client's name",
+		Refused: "400 invalid_dpop_proof", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			request := With(w.Request("openid profile"), url.Values{"dpop_jkt": {w.Holder(t).Key.Thumbprint()}})
+			answer := w.Holder(t).Post(t, w.Auth+"/par", Basic("dreams-web"), request)
+			return answer.String("request_uri") != "", answer.Refusal()
+		},
+	},
+	{
+		Rule: "code is redeemed with the key that dpop_jkt named", Name: "a stolen code with the thief's own key",
+		Refused: "400 invalid_grant", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			code := w.alicesCode(t, url.Values{"dpop_jkt": {w.Holder(t).Key.Thumbprint()}})
+			return issued(w.Holder(t).Token(t, Basic("dreams-web"), w.Redemption(code)))
+		},
+	},
+	{
+		Rule: "code is redeemed with the key that dpop_jkt named", Name: "a stolen code without a proof",
+		Refused: "400 invalid_grant", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			code := w.alicesCode(t, url.Values{"dpop_jkt": {w.Holder(t).Key.Thumbprint()}})
+			return issued(w.Token(t, Basic("dreams-web"), w.Redemption(code)))
+		},
+	},
+	{
+		Rule: "refresh token is used with the key that it is bound to", Name: "a stolen one with the thief's own key",
+		Refused: "400 invalid_grant", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			first := w.Holder(t).Token(t, nil, password("acme-mobile", "profile offline_access"))
+			return issued(w.Holder(t).Token(t, nil, refreshOf("acme-mobile", first)))
+		},
+	},
+	{
+		Rule: "refresh token is used with the key that it is bound to", Name: "a stolen one without a proof",
+		Refused: "400 invalid_grant", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			first := w.Holder(t).Token(t, nil, password("acme-mobile", "profile offline_access"))
+			return issued(w.Token(t, nil, refreshOf("acme-mobile", first)))
+		},
+	},
+	{
+		Rule: "subject token is exchanged with the key that it is bound to", Name: "into a bearer token",
+		Refused: "400 invalid_request", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			return issued(w.Token(t, Basic("dreams-web"), With(exchanged(w.boundUserinfo(t, w.Holder(t))), url.Values{"scope": {"profile"}})))
+		},
+	},
+	{
+		Rule: "subject token is exchanged with the key that it is bound to", Name: "into one for another key",
+		Refused: "400 invalid_request", Options: authserverAlone,
+		Try: func(t testing.TB, w *World) (bool, string) {
+			return issued(w.Holder(t).Token(t, Basic("dreams-web"), With(exchanged(w.boundUserinfo(t, w.Holder(t))), url.Values{"scope": {"profile"}})))
+		},
+	},
+	{
 		Rule: "token that is bound to a key is not sent as Bearer", Name: "a thief who leaves the proof out",
 		Refused: "401 invalid_token", Options: withoutDreams,
 		Try: func(t testing.TB, w *World) (bool, string) {
@@ -170,7 +279,8 @@ var dpopAttacks = slices.Concat(everywhere(proofAttacks), []Attack{
 })
 
 var dpopDoubled = map[string]string{
-	"token that is sent as DPoP is bound to a key": "such a token is bound to no key, so the proof's is never the one: a rule behind refuses it; the client reads here that it has a bearer token",
+	"access token at userinfo that is sent as DPoP is bound to a key": "such a token is bound to no key, so the proof's is never the one: a rule behind refuses it; the client reads here that it has a bearer token",
+	"token that is sent as DPoP is bound to a key":                    "such a token is bound to no key, so the proof's is never the one: a rule behind refuses it; the client reads here that it has a bearer token",
 }
 
 // everywhere tries attacks at each place that takes proofs.
@@ -186,9 +296,10 @@ func everywhere(attacks []proofAttack) []Attack {
 		if a.Change == nil {
 			a.Change = func(testing.TB, *World, *shownProof) {}
 		}
-		all = append(all, Attack{
-			Rule: a.Rule, Name: a.Name + ", at Acme", Refused: "401 " + a.Code, Options: withoutDreams, Try: a.atAcme,
-		})
+		all = append(all,
+			Attack{Rule: a.Rule, Name: a.Name + ", at Acme", Refused: "401 " + a.Code, Options: withoutDreams, Try: a.atAcme},
+			Attack{Rule: a.Rule, Name: a.Name + ", at the token endpoint", Refused: "400 " + a.Code, Options: authserverAlone, Try: a.atAuthserver},
+		)
 	}
 	return all
 }
@@ -202,6 +313,45 @@ func (a proofAttack) atAcme(t testing.TB, w *World) (bool, string) {
 	s := w.proofForAcme(t, key, token)
 	a.Change(t, w, s)
 	return w.preferencesByProof(t, token, s.headers())
+}
+
+// atAuthserver tries to get a token that is bound to a key, by a proof that is
+// wrong in one thing.
+func (a proofAttack) atAuthserver(t testing.TB, w *World) (bool, string) {
+	s := w.proofForToken(t, a.Key(t))
+	a.Change(t, w, s)
+	return w.catalogueToken(t, s.headers())
+}
+
+// proofForToken is a good one, to ask for a token.
+func (w *World) proofForToken(t testing.TB, key dpoptest.Key) *shownProof {
+	t.Helper()
+	nonce := w.Post(t, w.Auth+"/userinfo", nil, nil).Header.Get("DPoP-Nonce")
+	return &shownProof{
+		Key: key, Header: map[string]any{},
+		Claims: dpoptest.Claims(w.Clock.Now(), http.MethodPost, w.Auth+"/token", nonce, ""),
+	}
+}
+
+// catalogueToken asks for a token of Dreams's own.
+func (w *World) catalogueToken(t testing.TB, proofs []string) (bool, string) {
+	t.Helper()
+	header := Basic("dreams-catalogue")
+	header["Dpop"] = proofs
+	return issued(w.Token(t, header, url.Values{"grant_type": {"client_credentials"}}))
+}
+
+// bound registers a client for dpop_bound_access_tokens.
+func bound(clientID string) Options {
+	o := authserverSQL("UPDATE clients SET metadata = json_set(metadata, '$.dpop_bound_access_tokens', json('true')) WHERE client_id = '" + clientID + "'")
+	o.Only = authserverAlone.Only
+	return o
+}
+
+// boundUserinfo is alice's token for userinfo, bound to the holder's key.
+func (w *World) boundUserinfo(t testing.TB, h *Holder) string {
+	t.Helper()
+	return h.Token(t, Basic("dreams-web"), w.Redemption(w.alicesCode(t, nil))).String("access_token")
 }
 
 // boundToken is alice's, bound to a key.
@@ -231,4 +381,9 @@ func (w *World) preferencesByProof(t testing.TB, token string, proofs []string) 
 	t.Helper()
 	answer := w.Do(t, http.MethodGet, w.Acme+"/api/v1/me/preferences", http.Header{"Authorization": {"DPoP " + token}, "Dpop": proofs}, "")
 	return answer.Status == http.StatusOK && answer.JSON()["interests"] != nil, answer.Refusal()
+}
+
+// refreshOf uses the refresh token of an answer, as a public client.
+func refreshOf(clientID string, answer Response) url.Values {
+	return url.Values{"grant_type": {"refresh_token"}, "client_id": {clientID}, "refresh_token": {answer.String("refresh_token")}}
 }

@@ -65,15 +65,21 @@ func (h *Holder) learn(address string, answer Response) {
 	}
 }
 
-// Token asks the token endpoint.
-func (h *Holder) Token(t testing.TB, header http.Header, form url.Values) Response {
+// Post sends a form.
+func (h *Holder) Post(t testing.TB, address string, header http.Header, form url.Values) Response {
 	t.Helper()
 	all := header.Clone()
 	if all == nil {
 		all = http.Header{}
 	}
 	all.Set("Content-Type", "application/x-www-form-urlencoded")
-	return h.Do(t, http.MethodPost, h.w.Auth+"/token", "", all, form.Encode())
+	return h.Do(t, http.MethodPost, address, "", all, form.Encode())
+}
+
+// Token asks the token endpoint.
+func (h *Holder) Token(t testing.TB, header http.Header, form url.Values) Response {
+	t.Helper()
+	return h.Post(t, h.w.Auth+"/token", header, form)
 }
 
 // API calls Acme's API with a token that is bound to the key.

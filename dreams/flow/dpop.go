@@ -133,7 +133,7 @@ func (d *DPoP) Do(client *http.Client, req *http.Request, accessToken string) (*
 	proving.Transport = d.Transport(client.Transport)
 	req.Header.Set("Authorization", "DPoP "+accessToken)
 	resp, err := proving.Do(req)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || !strings.Contains(resp.Header.Get("WWW-Authenticate"), `error="use_dpop_nonce"`) {
+	if err != nil || !askedForNonce(resp) {
 		return resp, err
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
@@ -145,4 +145,8 @@ func (d *DPoP) Do(client *http.Client, req *http.Request, accessToken string) (*
 		}
 	}
 	return proving.Do(again)
+}
+
+func askedForNonce(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusUnauthorized && strings.Contains(resp.Header.Get("WWW-Authenticate"), `error="use_dpop_nonce"`)
 }

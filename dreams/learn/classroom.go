@@ -100,13 +100,10 @@ func (c *Classroom) off(l Lesson) bool { return l.Legacy && !bool(c.Env.LegacyGr
 func (c *Classroom) front(e echo.Context, v Visit) error {
 	results := c.desks.results(c.Sessions.Browser(e.Request().Context()))
 	view := page.LearnView{Choice: choices, Never: never, Total: len(c.lessons), Wiretap: bool(c.Env.Wiretap)}
-	for _, group := range []page.LessonGroup{
-		{Name: string(PersonThere)}, {Name: string(NobodyThere)},
-		{Name: string(History), Note: "They run here so that you can see why they had to go."},
-		{Name: string(Besides), Note: "Not other ways to a token, but what goes around them: each one stops an attack that a grant alone does not. They run as Dreams Lab, a client that registers itself."},
-	} {
+	group := func(name Group, note string) page.LessonGroup {
+		g := page.LessonGroup{Name: string(name), Note: note}
 		for _, l := range c.lessons {
-			if string(l.Group) != group.Name {
+			if l.Group != name {
 				continue
 			}
 			one := c.view(l)
@@ -114,12 +111,15 @@ func (c *Classroom) front(e echo.Context, v Visit) error {
 				view.Ran++
 				one.Result = &page.ResultView{At: clock(result.At)}
 			}
-			group.Lessons = append(group.Lessons, one)
+			g.Lessons = append(g.Lessons, one)
 		}
-		if group.Lessons != nil {
-			view.Groups = append(view.Groups, group)
-		}
+		return g
 	}
+	view.Groups = []page.LessonGroup{
+		group(PersonThere, ""), group(NobodyThere, ""),
+		group(History, "They run here so that you can see why they had to go."),
+	}
+	view.Besides = group(Besides, "Not other ways to a token, but what goes around them: each stops an attack that a grant alone does not stop. They run as Dreams Lab, a client that registers itself.")
 	return render(e, page.Learn(v.Frame("Nine ways to get a token"), view))
 }
 

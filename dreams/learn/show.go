@@ -44,7 +44,7 @@ func (c *Classroom) view(l Lesson) page.LessonView {
 		v.Files = append(v.Files, shown)
 	}
 	for _, e := range l.Code {
-		v.Code = append(v.Code, page.SourceFile{Name: "dreams/flow/" + e.File, Href: "/learn/source/" + e.File, Text: e.text()})
+		v.Code = append(v.Code, page.SourceFile{Name: "dreams/flow/" + e.File, Href: "/learn/source/" + e.File, Part: e.Name, Text: e.text()})
 	}
 	return v
 }

@@ -12,7 +12,8 @@ import (
 
 // LearnView is the front page of the lessons.
 type LearnView struct {
-	Groups  []LessonGroup
+	Groups  []LessonGroup // the grants
+	Besides LessonGroup   // what goes around them
 	Choice  []Choice
 	Never   []views.Link // what nobody should choose today
 	Ran     int          // lessons that this browser has run

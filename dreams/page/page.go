@@ -50,9 +50,9 @@ type UnsubscribeView struct {
 	CanReturn bool // the person is signed in: offer to write again
 }
 
-// SourceFile is one file that the lesson points to, or what matters of it; then
-// Href leads to the whole.
-type SourceFile struct{ Name, Text, Href string }
+// SourceFile is one file that the lesson points to, or a part of it; then Href leads
+// to the whole.
+type SourceFile struct{ Name, Text, Part, Href string }
 
 // best is the person's own best offer, where there is one.
 func (v HomeView) best() *offers.Offer {

@@ -28,7 +28,7 @@ type pending struct {
 	Hint        token.IDToken // what id_token_hint says
 	HintError   error
 	Pushed      []byte       // the key of the pushed request that it is, for the store; nil: it came by value
-	Refusal     *oauth.Error // of how it came; told when the rest is known
+	Refusal     *oauth.Error // of its request object; told when it is known who is there
 }
 
 // Authorize is the authorization endpoint, by GET and by POST. RFC 6749 §3.1.

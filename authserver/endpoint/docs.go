@@ -58,6 +58,7 @@ func (e *Endpoints) DecisionsPage(c echo.Context) error {
 		{What: "Access token", Lives: in(e.Env.AccessTokenTTL.Value()) + ", never longer than the consent", Source: "ours; RFC 9068"},
 		{What: "Refresh token", Lives: "90 days unused, " + in(e.Env.RefreshTokenTTL.Value()) + " in any case, each used once", Source: "RFC 9700 §4.14.2"},
 		{What: "ID token", Lives: in(IDTokenTTL), Source: "ours"},
+		{What: "Pushed request", Lives: in(pushedRequestTTL) + " until the person comes, answered once", Source: "RFC 9126 §2.2"},
 		{What: "Device code", Lives: in(e.Env.DeviceCodeTTL.Value()) + ", asked every " + in(e.Env.DevicePollInterval.Value()), Source: "RFC 8628 §3.2"},
 		{What: "Sign-in", Lives: in(sessionTTL) + ", or 14 days where the person ticked it", Source: "ours"},
 		{What: "Question on the consent page", Lives: in(interactionTTL) + ", answered once", Source: "ours"},
@@ -103,6 +104,17 @@ var decisions = []page.Decision{
 		Question: "How are signing keys replaced?",
 		Answer:   "By schedule and by command, without a restart. The next key is published before it signs, the old one stays published until its last token has expired, then its private half is erased. One that leaked goes at once, with its tokens.",
 		Why:      "Nobody has to be told: a client goes back to the JWKS when it sees an unfamiliar kid, and Acme hears of it by its feed. What is never done until it has to be done fails on the day it has to be done.",
+	},
+	{
+		Question:   "How does an authorization request come?",
+		Answer:     "In the query, as ever; signed, as a JWT that the client made (RFC 9101); or pushed from server to server, with a reference through the browser (RFC 9126). What was signed or pushed counts alone, whatever stands beside it. A client can be registered for pushed or signed requests only.",
+		Why:        "What passes through a browser can be read there, and changed. A reference that we did not make is never fetched: it would have us call whom a stranger names.",
+		Production: "Push. It needs no key, keeps the query short, and the client has shown who it is before anybody sees a page.",
+	},
+	{
+		Question: "Is this the FAPI 2.0 Security Profile?",
+		Answer:   "For a client that is registered for it: pushed requests, private_key_jwt, PKCE, and tokens that are bound to a key by DPoP. One thing differs. Refresh tokens rotate here without a grace period, and the profile says that a server “shall not use refresh token rotation except in extraordinary circumstances” (§5.3.2.1).",
+		Why:      "Where client and token are bound to keys, a copied refresh token is worth nothing, so the profile prefers that a lost answer may be asked for again. We keep one rule for all clients, and most of ours have no key.",
 	},
 	{
 		Question:   "How are secrets kept?",

@@ -86,7 +86,9 @@ func (e *Endpoints) PushedAuthorizationRequest(c echo.Context) error {
 	now := e.Now()
 	p := e.pend(sent, now)
 	p.Client = client
-	p.Refusal = e.arrived(c, arrival{Client: client, Pushed: true, Signed: object != ""})
+	if err := check.Run(ctx, e.Checks, arrivalChecks, arrival{Client: client, Pushed: true, Signed: object != ""}); err != nil {
+		return err
+	}
 	if err := e.checkClient(c, p); err != nil {
 		return err
 	}
@@ -142,6 +144,9 @@ type arrival struct {
 	Pushed, Signed bool
 }
 
+// arrivalChecks refuse on a page: what a client that pushes or signs has neither
+// pushed nor signed is not from it, and nothing in it counts, where to answer
+// neither.
 var arrivalChecks = []check.Check[arrival]{
 	check.New("a client that must push its requests has pushed this one", "RFC 9126 §4", requestPushed),
 	check.New("a client that must sign its requests has signed this one", "RFC 9101 §10.5", requestSigned),
@@ -171,8 +176,7 @@ func (e *Endpoints) resolve(c echo.Context, sent oauth.Parameters) (pending, err
 		}
 		p = e.pend(inside, p.StartedAt)
 	}
-	p.Refusal = e.arrived(c, arrival{Client: p.Client, Signed: object != ""})
-	return p, nil
+	return p, check.Run(ctx, e.Checks, arrivalChecks, arrival{Client: p.Client, Signed: object != ""})
 }
 
 // resolvePushed finds what was pushed. RFC 9126 §4. Whatever else stands in the
@@ -193,14 +197,6 @@ func (e *Endpoints) resolvePushed(c echo.Context, p pending) (pending, error) {
 	p = e.pend(oauth.Parameters(sent), p.StartedAt)
 	p.Pushed = found.Key
 	return p, nil
-}
-
-// arrived walks arrivalChecks. What they refuse is told like what requestChecks
-// refuse, when the rest is known.
-func (e *Endpoints) arrived(c echo.Context, a arrival) *oauth.Error {
-	var refusal *oauth.Error
-	errors.As(check.Run(c.Request().Context(), e.Checks, arrivalChecks, a), &refusal)
-	return refusal
 }
 
 func noPushedParameterTwice(form oauth.Parameters) error {

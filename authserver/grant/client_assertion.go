@@ -68,6 +68,9 @@ func assertionSignedAsRegistered(a asserted) error {
 	if want := a.Client.TokenEndpointAuthSigningAlg; want != "" && a.Algorithm != want {
 		return a.no("client_assertion must be signed with %s", want)
 	}
+	if a.Client.FAPI() && a.Algorithm == "RS256" { // §5.4.1
+		return a.no("client_assertion must be signed with PS256, ES256 or EdDSA")
+	}
 	return nil
 }
 

@@ -119,8 +119,16 @@ func (c *Client) SelfRegistered() bool { return c.RegistrationHash != nil }
 func (c *Client) MayUse(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
 
 // PKCERequired tells whether the client must send a code challenge: a public
-// one always (RFC 9700 §2.1.1), a confidential one where it is registered so.
-func (c *Client) PKCERequired() bool { return c.Public() || c.RequirePKCE }
+// one always (RFC 9700 §2.1.1), a confidential one where it is registered so, or
+// for the FAPI 2.0 Security Profile (§5.3.2.2).
+func (c *Client) PKCERequired() bool { return c.Public() || c.RequirePKCE || c.FAPI() }
+
+// FAPI tells whether the client is registered for the FAPI 2.0 Security Profile:
+// it signs for itself, pushes its requests, and binds its tokens to a key
+// (§5.3.2.1, §5.3.2.2).
+func (c *Client) FAPI() bool {
+	return c.RequirePAR && c.DPoPBound && slices.Equal(c.AuthMethods, []string{PrivateKeyJWT})
+}
 
 // HashSecret is how a client secret is stored. The server makes the secrets,
 // from 128 random bits and more: there is no dictionary to try, so a fast hash

@@ -18,7 +18,7 @@ type Interaction struct {
 	Chosen    string // sub of the account that the person chose to go on with (prompt=select_account); empty: none
 	Device    []byte // the device that it is about, as DeviceByKey wants it; nil: a redirect is waited for
 	Pushed    []byte // the key of the pushed request that it came as; nil: by value
-	Refusal   string // what is wrong with how it came; empty: nothing
+	Refusal   string // what is wrong with its request object; empty: nothing
 }
 
 // ErrAnswered is what a second answer to the same question gets.

@@ -85,11 +85,11 @@ var pushedAttacks = []Attack{
 	},
 	// How a request came.
 	{
-		Rule: "a client that must push its requests has pushed this one", Refused: "303 invalid_request",
+		Rule: "a client that must push its requests has pushed this one", Refused: "400 invalid_request",
 		Options: authserverSQL(webMust("require_pushed_authorization_requests")), Try: codeFor(nil),
 	},
 	{
-		Rule: "a client that must sign its requests has signed this one", Refused: "303 invalid_request",
+		Rule: "a client that must sign its requests has signed this one", Refused: "400 invalid_request",
 		Options: authserverSQL(webMust("require_signed_request_object")), Try: codeFor(nil),
 	},
 	// Pushing.

@@ -12,6 +12,6 @@ CREATE TABLE pushed_requests (
 
 -- The pushed request that a waiting question is about; NULL: it came by value.
 ALTER TABLE interactions ADD COLUMN pushed BLOB;
--- What is wrong with how it came, "code: description"; empty: nothing. The client
+-- What is wrong with its request object, "code: description"; empty: nothing. The client
 -- is told once its person has signed in.
 ALTER TABLE interactions ADD COLUMN refusal TEXT NOT NULL DEFAULT '';

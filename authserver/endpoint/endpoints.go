@@ -45,12 +45,15 @@ type Endpoints struct {
 	ClientKeys       grant.ClientKeys
 	Personas         []Persona // of the classroom; empty: none shown
 
-	proofs   *dpop.Verifier
-	throttle *throttle
-	codes    *throttle // wrong user codes, at /device
-	refusals *refusalLog
-	stopping chan struct{}
-	jwksMade *atomic.Pointer[keysDocument]
+	Strangers *http.Client // for addresses that strangers name
+
+	proofs        *dpop.Verifier
+	throttle      *throttle
+	codes         *throttle // wrong user codes, at /device
+	refusals      *refusalLog
+	registrations *quota
+	stopping      chan struct{}
+	jwksMade      *atomic.Pointer[keysDocument]
 }
 
 // Persona is one of the classroom's people, whose password everybody knows.
@@ -61,6 +64,7 @@ func New(e Endpoints) *Endpoints {
 	e.proofs = dpop.NewVerifier(e.Now, e.Random, e.Checks)
 	e.throttle, e.codes, e.refusals, e.stopping = newThrottle(), newThrottle(), &refusalLog{}, make(chan struct{})
 	e.jwksMade = &atomic.Pointer[keysDocument]{}
+	e.registrations = &quota{}
 	return &e
 }
 
@@ -92,6 +96,11 @@ func Rules() []check.Rule {
 		check.Rules("introspection: who asks", introspectionCallerChecks),
 		check.Rules("introspection: the token", introspectionChecks),
 		check.Rules("revocation", revocationChecks),
+		check.Rules("registration: who asks", initialAccessChecks),
+		check.Rules("registration", registrationChecks),
+		check.Rules("registration: sector", sectorChecks),
+		check.Rules("registration management: who asks", managementChecks),
+		check.Rules("registration management: an update", updateChecks),
 		check.Rules("revocation feed", feedChecks),
 		check.Rules("logout request", logoutRequestChecks),
 	)

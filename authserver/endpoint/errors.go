@@ -77,7 +77,7 @@ func (e *Endpoints) refusal(c echo.Context, err error) (int, *oauth.Error) {
 }
 
 // protocol are the paths that programs call.
-var protocol = []string{"/token", "/introspect", "/revoke", "/userinfo", "/jwks", "/revocations", "/device_authorization", "/par", "/.well-known/"}
+var protocol = []string{"/token", "/introspect", "/revoke", "/userinfo", "/jwks", "/revocations", "/device_authorization", "/par", "/register", "/register/", "/.well-known/"}
 
 func isProtocol(path string) bool {
 	for _, p := range protocol {
@@ -100,11 +100,13 @@ func CrossOriginPath(path string) bool {
 var wwwAuthenticate = http.CanonicalHeaderKey(echo.HeaderWWWAuthenticate)
 
 // challenge writes the WWW-Authenticate header of a 401 or 403: RFC 6750 §3 and RFC 9449 §7.1
-// at userinfo, RFC 6749 §5.2 elsewhere.
+// at userinfo, RFC 6750 §3 at registration, RFC 6749 §5.2 elsewhere.
 func (e *Endpoints) challenge(c echo.Context, status int, refusal *oauth.Error) {
 	h := c.Response().Header()
-	switch {
-	case c.Request().URL.Path != "/userinfo":
+	switch path := c.Request().URL.Path; {
+	case strings.HasPrefix(path, "/register"):
+		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="acme accounts", error="`+refusal.Code+`", error_description="`+refusal.Description+`"`)
+	case path != "/userinfo":
 		h.Set(echo.HeaderWWWAuthenticate, `Basic realm="acme accounts", charset="UTF-8"`)
 	case status == http.StatusUnauthorized:
 		e.tellNonce(c)

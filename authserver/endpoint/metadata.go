@@ -73,7 +73,7 @@ const metadataMaxAge = 5 * time.Minute
 // name; the lists are from what enforces them.
 func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) {
 	confidential := []string{oauth.ClientSecretBasic, oauth.ClientSecretPost, oauth.PrivateKeyJWT}
-	signed := []string{"ES256", "RS256"}
+	signed := jwks.Algorithms
 	m := oauth.Metadata{
 		Issuer:                e.issuer(),
 		AuthorizationEndpoint: e.issuer() + paths["authorization_endpoint"],
@@ -81,6 +81,7 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		UserinfoEndpoint:      e.issuer() + paths["userinfo_endpoint"],
 		JWKSURI:               e.issuer() + paths["jwks_uri"],
 		RevocationEndpoint:    e.issuer() + paths["revocation_endpoint"],
+		RegistrationEndpoint:  e.issuer() + paths["registration_endpoint"],
 		IntrospectionEndpoint: e.issuer() + paths["introspection_endpoint"],
 
 		DeviceAuthorizationEndpoint:        e.issuer() + paths["device_authorization_endpoint"],

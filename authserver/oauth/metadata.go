@@ -13,6 +13,7 @@ type Metadata struct {
 	RequirePushedAuthorizationRequests                 bool     `json:"require_pushed_authorization_requests"`
 	RevocationEndpoint                                 string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint                              string   `json:"introspection_endpoint"`
+	RegistrationEndpoint                               string   `json:"registration_endpoint"` // RFC 7591 §3
 	ScopesSupported                                    []string `json:"scopes_supported"`
 	ResponseTypesSupported                             []string `json:"response_types_supported"`
 	ResponseModesSupported                             []string `json:"response_modes_supported"`

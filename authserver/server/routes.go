@@ -23,7 +23,7 @@ type Route struct {
 func (s *Server) routes(e *endpoint.Endpoints) []Route {
 	static := echo.WrapHandler(views.Static())
 	theme := echo.WrapHandler(views.ThemeHandler("authserver_theme", e.Env.AuthserverURL.Secure()))
-	const get, post = http.MethodGet, http.MethodPost
+	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 	return []Route{
 		// The protocol: what browsers carry.
 		{get, "/authorize", e.Authorize, "authorization_endpoint", "RFC 6749 §3.1", false},
@@ -38,6 +38,10 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/userinfo", e.Userinfo, "userinfo_endpoint", "OIDC Core §5.3", true},
 		{post, "/userinfo", e.Userinfo, "", "OIDC Core §5.3.1", true},
 		{post, "/introspect", e.Introspect, "introspection_endpoint", "RFC 7662 §2", false},
+		{post, "/register", e.Register, "registration_endpoint", "RFC 7591 §3", false},
+		{get, "/register/:client_id", e.ReadClient, "", "RFC 7592 §2.1", false},
+		{put, "/register/:client_id", e.UpdateClient, "", "RFC 7592 §2.2", false},
+		{del, "/register/:client_id", e.DeleteClient, "", "RFC 7592 §2.3", false},
 		{get, "/jwks", e.JWKS, "jwks_uri", "RFC 7517 §5", false},
 		{get, "/revocations", e.Revocations, "", "ours", false},
 		{get, "/.well-known/oauth-authorization-server", s.discovery, "", "RFC 8414 §3", false},

@@ -90,13 +90,15 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		return unusableSeal(c.Env, err)
 	}
 	keys := s.ring.keys
-	clientKeys := jwks.NewKeys(outbound.Client(bool(c.Env.AllowPrivateURIs)), c.Now, c.Log)
+	strangers := outbound.Client(bool(c.Env.AllowPrivateURIs))
+	clientKeys := jwks.NewKeys(strangers, c.Now, c.Log)
 	dice := grant.Environment{Now: c.Now, Random: c.Random, Checks: c.Checks}
 	s.endpoints = endpoint.New(endpoint.Endpoints{
 		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Checks: c.Checks,
 		Store: s.store, Keys: keys, Passwords: passwords, Personas: personas(),
 		ClientAssertions: grant.ClientAssertion{Environment: dice, Issuer: c.Env.AuthserverURL.String(), Keys: clientKeys, Spent: s.store},
 		ClientKeys:       clientKeys,
+		Strangers:        strangers,
 	})
 	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
 	s.notifier = &logout.Notifier{

@@ -1,0 +1,38 @@
+package endpoint
+
+import (
+	"sync"
+	"time"
+)
+
+// How many registrations are taken in ten minutes: enough for a classroom behind
+// one address, and too few to fill a disk.
+const (
+	registrationsPerAddress = 200
+	registrationsInAll      = 2000
+	registrationWindow      = 10 * time.Minute
+)
+
+// quota counts registrations in the current window.
+type quota struct {
+	mu     sync.Mutex
+	window time.Time
+	counts map[string]int // by network
+	all    int
+}
+
+// take counts one more, or tells how long to wait where there have been too many.
+func (q *quota) take(address string, now time.Time) (wait time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if window := now.Truncate(registrationWindow); q.counts == nil || !window.Equal(q.window) {
+		q.window, q.counts, q.all = window, map[string]int{}, 0
+	}
+	key := network(address)
+	if q.counts[key] >= registrationsPerAddress || q.all >= registrationsInAll {
+		return q.window.Add(registrationWindow).Sub(now)
+	}
+	q.counts[key]++
+	q.all++
+	return 0
+}

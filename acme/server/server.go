@@ -85,7 +85,9 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 				website.Error(c, err)
 			}
 		},
-		CrossOrigin: func(path string) bool { return strings.HasPrefix(path, "/api/") },
+		CrossOrigin: func(path string) bool {
+			return strings.HasPrefix(path, "/api/") || path == site.BackchannelLogoutPath
+		},
 	})
 	resources.Mount(e)
 	website.Register(e)

@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -91,6 +92,20 @@ func (a *accounts) verify(ctx context.Context, provider *oidc.Provider, rawIDTok
 		ClientID: clientID, SupportedSigningAlgs: []string{oidc.RS256}, Now: a.now,
 	})
 	return verifier.Verify(a.context(ctx), rawIDToken)
+}
+
+// logoutRequest is where the browser goes to end the session at the authorization
+// server too: RP-Initiated Logout §2. Empty: the server has no such place.
+func (a *accounts) logoutRequest(provider *oidc.Provider, idToken, returnTo, state string) (string, error) {
+	var metadata struct {
+		EndSessionEndpoint string `json:"end_session_endpoint"`
+	}
+	if err := provider.Claims(&metadata); err != nil || metadata.EndSessionEndpoint == "" {
+		return "", err
+	}
+	return metadata.EndSessionEndpoint + "?" + url.Values{
+		"id_token_hint": {idToken}, "post_logout_redirect_uri": {returnTo}, "state": {state},
+	}.Encode(), nil
 }
 
 // userInfo is what the person's account says about them. OIDC Core §5.4: with

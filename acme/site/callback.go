@@ -60,7 +60,8 @@ var userInfoChecks = []check.Check[claims]{
 func Rules() []check.Rule {
 	rules := check.Rules("Acme’s sign-in: authorization response", responseChecks)
 	rules = append(rules, check.Rules("Acme’s sign-in: ID token", identityChecks)...)
-	return append(rules, check.Rules("Acme’s sign-in: userinfo", userInfoChecks)...)
+	rules = append(rules, check.Rules("Acme’s sign-in: userinfo", userInfoChecks)...)
+	return append(rules, check.Rules("Acme’s sign-out: logout token", logoutTokenChecks)...)
 }
 
 // errDeclined is somebody who said no at the authorization server.

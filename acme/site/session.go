@@ -19,12 +19,17 @@ const (
 	maxPending      = 5                // sign-ins that one browser has begun, in tabs side by side
 )
 
-// What a session holds. Tokens are not among it: the site needs them for a
-// moment at sign-in, and what is not kept cannot be stolen.
+// What a session holds. Access tokens are not among it: the site needs one for a
+// moment at sign-in, and what is not kept cannot be stolen. The ID token opens
+// nothing, and tells the authorization server whose session is to end.
 const (
-	sessionSub     = "sub"
+	sessionSub     = store.SessionSub
+	sessionSID     = store.SessionSID
 	sessionName    = "name"
 	sessionPending = "pending"
+	sessionIDToken = "id_token" // still there for a while after signing out
+
+	sessionLogoutState = "logout_state" // of a request to sign out at the authorization server
 )
 
 // newSessions is scs.New without the store in memory that New would start a

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/labstack/echo/v4"
 	"golang.org/x/oauth2"
 
@@ -126,7 +127,7 @@ func (s *Site) callback(c echo.Context) error {
 	if err := s.store.PutProfile(ctx, who); err != nil {
 		return err
 	}
-	if err := s.beginSession(c, who); err != nil {
+	if err := s.beginSession(c, who, idToken, raw); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, response.Begun.Next)
@@ -163,39 +164,23 @@ func (s *Site) readResponse(c echo.Context) authorizationResponse {
 
 // beginSession makes the browser's session the person's. It gets a new name:
 // one that somebody planted or saw before is worth nothing (session fixation).
-func (s *Site) beginSession(c echo.Context, who travel.Profile) error {
+func (s *Site) beginSession(c echo.Context, who travel.Profile, idToken *oidc.IDToken, raw string) error {
 	ctx := c.Request().Context()
+	var claims struct {
+		SessionID string `json:"sid"` // Back-Channel Logout §2.1
+	}
+	if err := idToken.Claims(&claims); err != nil {
+		return err
+	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
 	s.sessions.Remove(ctx, sessionPending)
 	s.sessions.Put(ctx, sessionSub, who.Sub)
+	s.sessions.Put(ctx, sessionSID, claims.SessionID)
 	s.sessions.Put(ctx, sessionName, who.Name)
+	s.sessions.Put(ctx, sessionIDToken, raw)
 	return s.keepSession(c, sessionLifetime)
-}
-
-// logout ends our session. The authorization server's is its own: only its own
-// page can end that.
-func (s *Site) logout(c echo.Context) error {
-	ctx := c.Request().Context()
-	if err := s.sessions.Destroy(ctx); err != nil {
-		return err
-	}
-	cookie := s.sessions.Cookie
-	c.SetCookie(&http.Cookie{
-		Name: cookie.Name, Path: cookie.Path, MaxAge: -1, HttpOnly: true, Secure: cookie.Secure, SameSite: cookie.SameSite,
-	})
-	return c.Redirect(http.StatusSeeOther, "/signed-out")
-}
-
-func (s *Site) signedOut(c echo.Context) error {
-	if s.person(c).Sub != "" {
-		return c.Redirect(http.StatusSeeOther, "/")
-	}
-	return s.render(c, http.StatusOK, page.SignedOutPage(s.frame(c, "Signed out"), page.SignedOut{
-		Accounts: s.env.AuthserverURL.Host(),
-		Account:  s.env.AuthserverURL.String() + "/account",
-	}))
 }
 
 // SignInRefusal is a sign-in that came to nothing: what the person reads, and

@@ -256,6 +256,9 @@ func TestARuleThatIsLeftOutIsMissed(t *testing.T) {
 		"sign-in: code is there":                                "the token endpoint refuses an empty code",
 	}
 	for _, rule := range site.Rules() {
+		if strings.HasPrefix(rule.Name, "sign-out:") {
+			continue // internal/e2e sends logout tokens
+		}
 		attack, ok := attacks[rule.Name]
 		if !ok {
 			if doubled[rule.Name] == "" {

@@ -94,7 +94,9 @@ func (s *Site) Routes() []Route {
 		{"GET", "/login", s.login, "begin to sign in: redirects to the authorization server"},
 		{"GET", "/callback", s.callback, "the authorization response (redirect URI)"},
 		{"POST", "/logout", s.logout, "end Acme Travel's session"},
-		{"GET", "/signed-out", s.signedOut, "what ended and what did not"},
+		{"GET", "/logout/accounts", s.logoutAccounts, "end the session at the authorization server too: redirects to it"},
+		{"GET", signedOutPath, s.signedOut, "what ended and what did not"},
+		{"POST", BackchannelLogoutPath, s.backchannelLogout, "the authorization server tells that somebody signed out"},
 
 		{"GET", "/mobile", s.mobile, "Acme's first app for telephones: what was wrong with it"},
 		{"POST", "/mobile", s.mobileSignIn, "the password grant"},

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"example.com/acme-dreams/internal/sqlite"
 )
 
@@ -41,12 +43,52 @@ func (s *Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, err
 
 // CommitCtx writes a session; it is on disk when CommitCtx returns.
 func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	_, values, _ := scs.GobCodec{}.Decode(data) // what nobody can read belongs to nobody
+	sub, _ := values[SessionSub].(string)
+	sid, _ := values[SessionSID].(string)
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, data, expires_at) VALUES (?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at`,
-			sessionID(token), data, expiry.Unix())
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, data, expires_at, sub, sid) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at, sub = excluded.sub, sid = excluded.sid`,
+			sessionID(token), data, expiry.Unix(), sub, sid)
 		return err
 	})
+}
+
+// What a session holds that others may end it by.
+const (
+	SessionSub = "sub" // whose it is
+	SessionSID = "sid" // the session at the authorization server
+)
+
+// LoggedOut is what a logout token says has ended: a session by its sid, or all of
+// a person's.
+type LoggedOut struct {
+	Sub, SID  string
+	TokenID   string // jti
+	ExpiresAt time.Time
+}
+
+// LogoutTokenSeen tells whether a logout token was taken before.
+func (s *Sessions) LogoutTokenSeen(ctx context.Context, jti string) (seen bool, err error) {
+	return seen, s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM logout_tokens WHERE jti = ?)`, jti).Scan(&seen)
+}
+
+// End ends the sessions that a logout token is about, and remembers the token.
+// Where it names a session and a person, both have to fit; where neither, nothing
+// ends.
+func (s *Sessions) End(ctx context.Context, out LoggedOut) (ended int64, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO logout_tokens (jti, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, out.TokenID, out.ExpiresAt.Unix()); err != nil {
+			return err
+		}
+		result, err := tx.Exec(ctx, `DELETE FROM sessions WHERE (?1 != '' OR ?2 != '') AND (?1 = '' OR sub = ?1) AND (?2 = '' OR sid = ?2)`, out.Sub, out.SID)
+		if err != nil {
+			return err
+		}
+		ended, err = result.RowsAffected()
+		return err
+	})
+	return ended, err
 }
 
 // DeleteCtx ends a session; one that is not there has ended already.
@@ -57,10 +99,14 @@ func (s *Sessions) DeleteCtx(ctx context.Context, token string) error {
 	})
 }
 
-// DeleteExpired forgets the sessions that are over.
+// DeleteExpired forgets the sessions that are over, and logout tokens that would
+// be refused by now.
 func (s *Sessions) DeleteExpired(ctx context.Context) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= ?`, s.now().Unix())
+		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= ?`, s.now().Unix()); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM logout_tokens WHERE expires_at <= ?`, s.now().Unix())
 		return err
 	})
 }

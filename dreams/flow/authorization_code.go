@@ -119,6 +119,7 @@ type AuthorizationRequest struct {
 // §5.7). Never the e-mail address, which can change hands.
 type Identity struct {
 	Issuer, Subject string
+	SessionID       string // sid, by which a logout token may name the session; empty: none was told
 	Name            string // where the ID token has one
 }
 
@@ -440,7 +441,7 @@ func (g *AuthorizationCode) identify(ctx context.Context, response *oauth2.Token
 	if in.Claims.AuthTime > 0 {
 		authTime = time.Unix(in.Claims.AuthTime, 0)
 	}
-	return Identity{Issuer: token.Issuer, Subject: token.Subject, Name: in.Claims.Name}, authTime, nil
+	return Identity{Issuer: token.Issuer, Subject: token.Subject, SessionID: in.Claims.SessionID, Name: in.Claims.Name}, authTime, nil
 }
 
 // idToken is what the checks of the ID token judge, its signature, iss, aud and
@@ -456,6 +457,7 @@ type idToken struct {
 		AuthorizedParty string `json:"azp"`
 		AuthTime        int64  `json:"auth_time"`
 		Name            string `json:"name"`
+		SessionID       string `json:"sid"` // Back-Channel Logout §2.1
 	}
 }
 
@@ -523,5 +525,6 @@ func Rules() []check.Rule {
 	return slices.Concat(
 		check.Rules("dreams/flow: authorization response", callbackChecks),
 		check.Rules("dreams/flow: ID token", idTokenChecks),
-		check.Rules("dreams/flow: signed introspection response", introspectionChecks))
+		check.Rules("dreams/flow: signed introspection response", introspectionChecks),
+		check.Rules("dreams/flow: logout token", logoutTokenChecks))
 }

@@ -12,6 +12,7 @@
 //	jwt_bearer.go            we sign for a person who agreed to it (RFC 7523 §2.1)
 //	userinfo.go              who a token speaks for (OIDC Core §5.3)
 //	revocation.go            we give back what we were given (RFC 7009)
+//	backchannel_logout.go    we are told when somebody signs out (OpenID Connect Back-Channel Logout)
 //
 // What a serious provider needs besides, a file for each extension:
 //

@@ -83,6 +83,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		},
 		Refresh:    &flow.RefreshToken{Server: accounts, Client: dreams, Connections: db, Revocation: revocation, Now: c.Now},
 		Revocation: revocation,
+		Logout:     &flow.BackchannelLogout{Server: accounts, Client: dreams, SignedIn: db, Checks: c.Checks, Now: c.Now},
 	}
 	classroom := (&learn.Classroom{
 		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Back: c.Back, Store: db, Sessions: pages.Sessions,

@@ -20,6 +20,7 @@ const (
 
 	keyBrowser = "browser"
 	keyPerson  = "person"
+	keySID     = "sid"
 )
 
 // Sessions is the sessions of one server.
@@ -111,14 +112,25 @@ func (s *Sessions) Person(ctx context.Context) int64 {
 }
 
 // SignIn signs a person in under a new session id: one that somebody planted
-// before (session fixation) stays anonymous.
-func (s *Sessions) SignIn(ctx context.Context, person int64) error {
+// before (session fixation) stays anonymous. sid is the session at the
+// authorization server, which may end before ours.
+func (s *Sessions) SignIn(ctx context.Context, person int64, sid string) error {
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return err
 	}
 	s.manager.SetDeadline(ctx, s.now().Add(signedInLifetime))
 	s.manager.Put(ctx, keyPerson, person)
+	s.manager.Put(ctx, keySID, sid)
 	return nil
+}
+
+// Whose tells for a session as it is stored who is signed in, and with which
+// session at the authorization server. 0 and empty: nobody, none.
+func Whose(data []byte) (person int64, sid string, err error) {
+	_, values, err := scs.GobCodec{}.Decode(data)
+	person, _ = values[keyPerson].(int64)
+	sid, _ = values[keySID].(string)
+	return person, sid, err
 }
 
 // SignOut ends the session.

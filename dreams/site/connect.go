@@ -83,7 +83,7 @@ func (s *Site) callback(c echo.Context, v visitor) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Sessions.SignIn(ctx, person); err != nil {
+	if err := s.Sessions.SignIn(ctx, person, connected.SessionID); err != nil {
 		return err
 	}
 	if err := s.Sessions.Save(ctx, c.Response()); err != nil {

@@ -35,6 +35,7 @@ type Site struct {
 	Code       *flow.AuthorizationCode
 	Refresh    *flow.RefreshToken
 	Revocation *flow.Revocation
+	Logout     *flow.BackchannelLogout
 	Catalogue  *catalogue.Keeper
 	Client     seed.Client // dreams-web: the reasons it gives at Acme are the ones it gives here
 
@@ -67,6 +68,7 @@ func (s *Site) Routes() []Route {
 		{http.MethodPost, "/subscribe", s.page(s.subscribe), ""},
 		{http.MethodPost, "/disconnect", s.page(s.disconnect), "RFC 7009 §2.1"},
 		{http.MethodPost, "/logout", s.page(s.logout), ""},
+		{http.MethodPost, BackchannelLogoutPath, s.backchannelLogout, "Back-Channel Logout §2.5"},
 		{http.MethodGet, "/night", s.page(s.night), ""},
 		{http.MethodPost, "/night", s.page(s.beginNight), ""},
 		{http.MethodGet, "/learn/source/:file", s.page(s.source), ""},
@@ -78,13 +80,15 @@ func (s *Site) Routes() []Route {
 
 // Paths that others have to know.
 const (
-	CallbackPath    = "/callback"
-	UnsubscribePath = "/unsubscribe"
+	CallbackPath          = "/callback"
+	UnsubscribePath       = "/unsubscribe"
+	BackchannelLogoutPath = "/backchannel-logout"
 )
 
-// CrossOrigin tells which paths other sites may post to: mail programs do (RFC
-// 8058 §3.2). The token in the request is what opens it, and no cookie.
-func CrossOrigin(path string) bool { return path == UnsubscribePath }
+// CrossOrigin tells which paths others may post to: mail programs do (RFC 8058
+// §3.2), and the authorization server. The token in the request is what opens it,
+// and no cookie.
+func CrossOrigin(path string) bool { return path == UnsubscribePath || path == BackchannelLogoutPath }
 
 // visitor is who asks: Person is 0 and Connection empty where nobody is
 // connected.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"example.com/acme-dreams/dreams/flow"
+	"example.com/acme-dreams/dreams/session"
 	"example.com/acme-dreams/internal/sqlite"
 )
 
@@ -23,12 +25,41 @@ func (s Sessions) FindCtx(ctx context.Context, tokenHash string) (data []byte, f
 }
 
 func (s Sessions) CommitCtx(ctx context.Context, tokenHash string, data []byte, expiry time.Time) error {
+	person, sid, err := session.Whose(data)
+	if err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (token_hash, data, expires_at) VALUES (?, ?, ?)
-			ON CONFLICT (token_hash) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at`,
-			tokenHash, data, expiry.Unix())
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (token_hash, data, expires_at, person, sid) VALUES (?, ?, ?, nullif(?, 0), ?)
+			ON CONFLICT (token_hash) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at, person = excluded.person, sid = excluded.sid`,
+			tokenHash, data, expiry.Unix(), person, sid)
 		return err
 	})
+}
+
+// LogoutTokenSeen implements flow.SignedIn.
+func (s *Store) LogoutTokenSeen(ctx context.Context, jti string) (seen bool, err error) {
+	return seen, s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM logout_tokens WHERE jti = ?)`, jti).Scan(&seen)
+}
+
+// EndSessions implements flow.SignedIn. Connections stay: what was granted for
+// while the person is away outlives their session (OIDC Core §11).
+func (s *Store) EndSessions(ctx context.Context, out flow.LoggedOut) (ended int64, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO logout_tokens (jti, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, out.TokenID, out.ExpiresAt.Unix()); err != nil {
+			return err
+		}
+		// Both where both are there; what is not there is no condition. A token that
+		// names neither ends nothing.
+		result, err := tx.Exec(ctx, `DELETE FROM sessions WHERE (?3 != '' OR ?2 != '') AND (?3 = '' OR sid = ?3)
+			AND (?2 = '' OR person = (SELECT id FROM people WHERE issuer = ?1 AND subject = ?2))`, out.Issuer, out.Subject, out.SessionID)
+		if err != nil {
+			return err
+		}
+		ended, err = result.RowsAffected()
+		return err
+	})
+	return ended, err
 }
 
 func (s Sessions) DeleteCtx(ctx context.Context, tokenHash string) error {

@@ -31,6 +31,7 @@ func attacks() []Attack {
 		stepUpAttacks,
 		pushedAttacks,
 		logoutAttacks,
+		logoutTokenAttacks,
 	)
 }
 
@@ -38,7 +39,7 @@ func attacks() []Attack {
 // rule would stop it: each with the reason why it stands all the same.
 var doubled = func() map[string]string {
 	all := map[string]string{}
-	for _, some := range []map[string]string{tokenDoubled, acmeDoubled, dpopDoubled, siteDoubled, dreamsDoubled, pushedDoubled} {
+	for _, some := range []map[string]string{tokenDoubled, acmeDoubled, dpopDoubled, siteDoubled, dreamsDoubled, pushedDoubled, logoutTokenDoubled} {
 		maps.Copy(all, some)
 	}
 	return all

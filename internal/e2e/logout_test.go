@@ -433,3 +433,67 @@ func TestLogoutTokensDoNotReachPrivateAddresses(t *testing.T) {
 	default:
 	}
 }
+
+// "Sign out" on Acme's site, then at the authorization server too: Dreams, which
+// alice was signed in to in the same browser, hears of it. What she granted it for
+// while she is away stays.
+func TestSigningOutAtAcmeReachesDreams(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	elsewhere := NewBrowser(t)
+	for _, browser := range []*Browser{elsewhere, b} {
+		consent := w.LogIn(browser, browser.Get(w.Dreams+"/connect"), "alice", "wanderlust")
+		browser.Form(consent, "decision").With(url.Values{"scope": {"offline_access"}, "decision": {"allow"}}).Submit()
+	}
+	b.Get(w.Acme + "/login?next=/me")
+	if !knownAtDreams(w, b) || !knownAtDreams(w, elsewhere) || !signedInAtAcme(w, b) {
+		t.Fatal("not signed in everywhere")
+	}
+	out := Form{browser: b, Action: w.Acme + "/logout", Fields: url.Values{}}
+	page := out.SubmitAs(http.Header{"Origin": {w.Acme}, "Sec-Fetch-Site": {"same-origin"}})
+	if page.URL.Path != "/signed-out" || !strings.Contains(page.Body, `href="/logout/accounts"`) {
+		t.Fatalf("nobody offers to sign out of Acme accounts: %d %s", page.Status, page.URL)
+	}
+	if signedInAtAcme(w, b) || !b.signedIn(w) || !knownAtDreams(w, b) {
+		t.Error("signing out at Acme is to end the session there and no other")
+	}
+	page = b.Get(w.Acme + "/logout/accounts")
+	if base(page.URL) != w.Acme || page.URL.Path != "/signed-out" || !strings.Contains(page.Body, "You are signed out everywhere") || b.signedIn(w) {
+		t.Errorf("after signing out at Acme accounts: %d %s", page.Status, page.URL)
+	}
+	w.eventually(t, "Dreams still knows alice", func() bool { return !knownAtDreams(w, b) })
+	if !knownAtDreams(w, elsewhere) {
+		t.Error("alice's other browser is signed out of Dreams too")
+	}
+	if n := w.value(t, "dreams", "SELECT count(*) FROM connections WHERE ended_at IS NULL"); n != "1" {
+		t.Errorf("%s connections live", n)
+	}
+	// The link does nothing for who has not just signed out.
+	if page := b.Get(w.Acme + "/logout/accounts"); base(page.URL) != w.Acme || !strings.Contains(page.Body, "Your Acme account goes on") {
+		t.Errorf("the link once more: %d %s", page.Status, page.URL)
+	}
+}
+
+// A session that ends at the authorization server ends on Acme's site.
+func TestSigningOutAtAccountsReachesAcme(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver", "acme"}})
+	b := NewBrowser(t)
+	w.SignIn(b, "alice")
+	b.Get(w.Acme + "/login?next=/me")
+	if !signedInAtAcme(w, b) {
+		t.Fatal("not signed in")
+	}
+	b.Form(b.Get(w.Auth+"/account"), "csrf").Submit()
+	w.eventually(t, "Acme still knows alice", func() bool { return !signedInAtAcme(w, b) })
+}
+
+func (w *World) eventually(t testing.TB, otherwise string, is func() bool) {
+	t.Helper()
+	for begin := time.Now(); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begin) > 5*time.Second {
+			t.Fatal(otherwise)
+		}
+	}
+}

@@ -51,7 +51,9 @@ type Client struct {
 	Homepage                 string          `json:"homepage,omitempty"` // with {ACME_URL} and {DREAMS_URL}
 	Since                    string          `json:"since"`              // RFC 3339 date
 	JWKS                     json.RawMessage `json:"jwks,omitempty"`     // public keys that it signs with
-	ActsFor                  string          `json:"acts_for,omitempty"` // the client whose people it may speak for
+	// AuthorizationDetailsTypes are the types of RFC 9396 that it may ask for.
+	AuthorizationDetailsTypes []string `json:"authorization_details_types"`
+	ActsFor                   string   `json:"acts_for,omitempty"` // the client whose people it may speak for
 	// Reasons tells for each scope why the client wants it; the consent page shows it.
 	Reasons map[string]string `json:"reasons,omitempty"`
 }

@@ -183,8 +183,13 @@ func TestClientsThatAskPeopleSayWhy(t *testing.T) {
 				t.Errorf("%s gives no reason for %s", c.ID, scope)
 			}
 		}
+		for _, detailsType := range c.AuthorizationDetailsTypes {
+			if c.Reasons[detailsType] == "" {
+				t.Errorf("%s gives no reason for %s", c.ID, detailsType)
+			}
+		}
 		for scope := range c.Reasons {
-			if !slices.Contains(c.Scopes, scope) {
+			if !slices.Contains(c.Scopes, scope) && !slices.Contains(c.AuthorizationDetailsTypes, scope) {
 				t.Errorf("%s gives a reason for %s, which it may not have", c.ID, scope)
 			}
 		}

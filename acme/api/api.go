@@ -35,6 +35,7 @@ type Route struct {
 	Method string
 	Path   string        // as Echo spells it
 	Scope  string        // RFC 6749 §3.3; there is no route without
+	Detail string        // type of authorization details that opens a part of the answer, RFC 9396; empty: none
 	MaxAge time.Duration // how old the person's login may be, RFC 9470; 0: any age
 	Handle func(echo.Context, *bearer.Token) error
 }
@@ -47,18 +48,18 @@ const recentLogin = 5 * time.Minute
 // and the test of the OpenAPI document are made from it.
 func (a *API) Routes() []Route {
 	return []Route{
-		{http.MethodGet, "/api/v1/packages", "packages:read", 0, a.listPackages},
-		{http.MethodGet, "/api/v1/packages/:id", "packages:read", 0, a.getPackage},
-		{http.MethodGet, "/api/v1/packages/:id/reviews", "reviews:read", 0, a.listReviews},
-		{http.MethodPost, "/api/v1/packages/:id/reviews", "reviews:write", recentLogin, a.writeReview},
-		{http.MethodGet, "/api/v1/packages/:id/reviews/:review", "reviews:read", 0, a.getReview},
-		{http.MethodGet, "/api/v1/me", "profile", 0, a.getProfile},
-		{http.MethodGet, "/api/v1/me/preferences", "preferences:read", 0, a.getPreferences},
-		{http.MethodPut, "/api/v1/me/preferences", "preferences:write", recentLogin, a.putPreferences},
-		{http.MethodGet, "/api/v1/me/posts", "blog:read", 0, a.listPosts},
-		{http.MethodPost, "/api/v1/me/posts", "blog:write", recentLogin, a.createPost},
-		{http.MethodGet, "/api/v1/me/posts/:id", "blog:read", 0, a.getPost},
-		{http.MethodGet, "/api/v1/me/posts/:id/pictures/:name", "blog:read", 0, a.getPicture},
+		{http.MethodGet, "/api/v1/packages", "packages:read", "", 0, a.listPackages},
+		{http.MethodGet, "/api/v1/packages/:id", "packages:read", "", 0, a.getPackage},
+		{http.MethodGet, "/api/v1/packages/:id/reviews", "reviews:read", "", 0, a.listReviews},
+		{http.MethodPost, "/api/v1/packages/:id/reviews", "reviews:write", "", recentLogin, a.writeReview},
+		{http.MethodGet, "/api/v1/packages/:id/reviews/:review", "reviews:read", "", 0, a.getReview},
+		{http.MethodGet, "/api/v1/me", "profile", "", 0, a.getProfile},
+		{http.MethodGet, "/api/v1/me/preferences", "preferences:read", bearer.TravelPreferences, 0, a.getPreferences},
+		{http.MethodPut, "/api/v1/me/preferences", "preferences:write", "", recentLogin, a.putPreferences},
+		{http.MethodGet, "/api/v1/me/posts", "blog:read", "", 0, a.listPosts},
+		{http.MethodPost, "/api/v1/me/posts", "blog:write", "", recentLogin, a.createPost},
+		{http.MethodGet, "/api/v1/me/posts/:id", "blog:read", "", 0, a.getPost},
+		{http.MethodGet, "/api/v1/me/posts/:id/pictures/:name", "blog:read", "", 0, a.getPicture},
 	}
 }
 
@@ -91,7 +92,7 @@ func (a *API) Mount(e *echo.Echo) {
 // route wants. Nothing is read or looked up before.
 func (a *API) authorized(r Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		token, err := a.Verifier.Verify(c.Request(), bearer.Need{Scope: r.Scope, MaxAge: r.MaxAge})
+		token, err := a.Verifier.Verify(c.Request(), bearer.Need{Scope: r.Scope, Detail: r.Detail, MaxAge: r.MaxAge})
 		tellScopes(c.Response().Header(), r, token, err)
 		a.tellNonce(c, err)
 		if err != nil {
@@ -130,6 +131,9 @@ func tellScopes(h http.Header, r Route, token *bearer.Token, err error) {
 	}
 	h.Set("X-OAuth-Scopes", strings.ReplaceAll(held, " ", ", "))
 	h.Set("X-Accepted-OAuth-Scopes", r.Scope)
+	if token != nil && len(token.Details) > 0 {
+		h.Set("X-OAuth-Authorization-Details", r.Detail)
+	}
 }
 
 const contentType = "application/json"

@@ -36,5 +36,5 @@ func allowAnyOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 
 func allowOrigin(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, Location, Retry-After, X-OAuth-Scopes, X-Accepted-OAuth-Scopes")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, Location, Retry-After, X-OAuth-Scopes, X-Accepted-OAuth-Scopes, X-OAuth-Authorization-Details")
 }

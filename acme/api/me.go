@@ -58,7 +58,16 @@ func (a *API) getPreferences(c echo.Context, token *bearer.Token) error {
 	if err != nil {
 		return err
 	}
+	if len(token.Details) > 0 {
+		return answer(c, http.StatusOK, preferencesInPart{p.Among(token.Topics())})
+	}
 	return answer(c, http.StatusOK, newPreferences(p))
+}
+
+// preferencesInPart is the answer where authorization details opened the request
+// and not the scope: what the person agreed to, and nothing else.
+type preferencesInPart struct {
+	Interests []string `json:"interests"`
 }
 
 // putPreferences replaces them whole, as PUT does: what is left out is empty.

@@ -96,6 +96,14 @@ func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
 	narrow := a.Token(acmetest.Alice, "openid")
 	old := a.Authserver.Claims(acmetest.Alice, scopes)
 	old["auth_time"] = a.Authserver.Clock.Now().Unix() - 301
+	part := a.Authserver.Claims(acmetest.Alice, "openid")
+	part["authorization_details"] = []any{a.Authserver.Detail("hiking")}
+	inPart := func(method, path string) int { // what a detail opens
+		if method == "GET" && path == "/api/v1/me/preferences" {
+			return 200
+		}
+		return 403
+	}
 	writer := map[string]int{"PUT": 401, "POST": 401} // what an old login may not do
 
 	created := a.Do(acmetest.Request{Method: "POST", Path: "/api/v1/packages/pk-cadiz/reviews", Token: token, Body: `{"rating":4,"text":"Sand."}`})
@@ -135,7 +143,7 @@ func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
 		for _, ask := range []struct {
 			token  string
 			status int
-		}{{token, c.status}, {"", 401}, {token + "x", 401}, {narrow, 403}, {a.Authserver.Token(old), cmp.Or(writer[c.method], c.status)}} {
+		}{{token, c.status}, {"", 401}, {token + "x", 401}, {narrow, 403}, {a.Authserver.Token(old), cmp.Or(writer[c.method], c.status)}, {a.Authserver.Token(part), inPart(c.method, c.path)}} {
 			request := acmetest.Request{Method: c.method, Path: c.path, Token: ask.token}
 			if c.body != "" {
 				request.Body = c.body

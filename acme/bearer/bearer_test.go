@@ -124,6 +124,7 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 		code  string
 		scope string
 		age   time.Duration // how old a login may be
+		by    string        // authorization details that may stand in for the scope
 		token func(*bearertest.Authserver) string
 	}
 	good := func(a *bearertest.Authserver) jwt.MapClaims { return a.Claims(alice, public+" "+private) }
@@ -138,29 +139,42 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 		return func(a *bearertest.Authserver) string { return bearertest.Sign(a.Keys[1], h, good(a)) }
 	}
 	attacks := map[string]attack{
-		"typ is at+jwt":                          {bearer.InvalidToken, public, 0, header(map[string]any{"typ": "JWT"})},
-		"no critical header that we do not know": {bearer.InvalidToken, public, 0, header(map[string]any{"crit": []string{"exp"}, "exp": 1})},
-		"alg is the key's algorithm":             {bearer.InvalidToken, public, 0, header(map[string]any{"alg": "PS256"})},
-		"signature is the issuer's": {bearer.InvalidToken, public, 0, func(a *bearertest.Authserver) string {
+		"typ is at+jwt":                          {bearer.InvalidToken, public, 0, "", header(map[string]any{"typ": "JWT"})},
+		"no critical header that we do not know": {bearer.InvalidToken, public, 0, "", header(map[string]any{"crit": []string{"exp"}, "exp": 1})},
+		"alg is the key's algorithm":             {bearer.InvalidToken, public, 0, "", header(map[string]any{"alg": "PS256"})},
+		"signature is the issuer's": {bearer.InvalidToken, public, 0, "", func(a *bearertest.Authserver) string {
 			parts := strings.Split(a.Token(good(a)), ".")
 			forged := strings.Split(a.Token(a.Claims("u_bob", public)), ".")
 			return parts[0] + "." + forged[1] + "." + parts[2]
 		}},
-		"iss is our authorization server": {bearer.InvalidToken, public, 0, with("iss", func(a *bearertest.Authserver) any { return a.URL + "/" })},
-		"aud names this resource":         {bearer.InvalidToken, public, 0, with("aud", func(*bearertest.Authserver) any { return "https://other.test" })},
-		"token has not expired":           {bearer.InvalidToken, public, 0, with("exp", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() })},
-		"token is not from the future":    {bearer.InvalidToken, public, 0, with("nbf", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() + 11 })},
-		"required claims are there":       {bearer.InvalidToken, public, 0, with("jti", func(*bearertest.Authserver) any { return nil })},
-		"token was not revoked":           {bearer.InvalidToken, public, 0, with("jti", func(*bearertest.Authserver) any { return "revoked" })},
-		"token that is bound to a key is not sent as Bearer": {bearer.InvalidToken, public, 0, with("cnf", func(*bearertest.Authserver) any {
+		"iss is our authorization server": {bearer.InvalidToken, public, 0, "", with("iss", func(a *bearertest.Authserver) any { return a.URL + "/" })},
+		"aud names this resource":         {bearer.InvalidToken, public, 0, "", with("aud", func(*bearertest.Authserver) any { return "https://other.test" })},
+		"token has not expired":           {bearer.InvalidToken, public, 0, "", with("exp", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() })},
+		"token is not from the future":    {bearer.InvalidToken, public, 0, "", with("nbf", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() + 11 })},
+		"required claims are there":       {bearer.InvalidToken, public, 0, "", with("jti", func(*bearertest.Authserver) any { return nil })},
+		"token was not revoked":           {bearer.InvalidToken, public, 0, "", with("jti", func(*bearertest.Authserver) any { return "revoked" })},
+		"token that is bound to a key is not sent as Bearer": {bearer.InvalidToken, public, 0, "", with("cnf", func(*bearertest.Authserver) any {
 			return map[string]string{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
 		})},
-		"token has the scope": {bearer.InsufficientScope, private, 0, func(a *bearertest.Authserver) string {
+		"token has the scope": {bearer.InsufficientScope, private, 0, "", func(a *bearertest.Authserver) string {
 			return a.Token(a.Claims(alice, public))
 		}},
-		"a write wants a recent login":           {bearer.InsufficientUserAuthentication, private, 5 * time.Minute, with("auth_time", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() - 301 })},
-		"a person stands behind a private scope": {bearer.InsufficientScope, private, 0, with("sub", func(*bearertest.Authserver) any { return "dreams-web" })},
+		"a write wants a recent login":           {bearer.InsufficientUserAuthentication, private, 5 * time.Minute, "", with("auth_time", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() - 301 })},
+		"a person stands behind a private scope": {bearer.InsufficientScope, private, 0, "", with("sub", func(*bearertest.Authserver) any { return "dreams-web" })},
 	}
+	// A token with a detail in place of the scope, wrong in one member.
+	detail := func(member string, value any) attack {
+		return attack{code: bearer.InsufficientScope, scope: private, by: bearer.TravelPreferences, token: func(a *bearertest.Authserver) string {
+			claims := a.Claims(alice, public)
+			detail := a.Detail("beaches")
+			detail[member] = value
+			claims["authorization_details"] = []any{detail}
+			return a.Token(claims)
+		}}
+	}
+	attacks["authorization detail is for this resource"] = detail("locations", []string{"https://other.test"})
+	attacks["authorization detail allows to read"] = detail("actions", []string{"write"})
+	attacks["authorization detail has not ended"] = detail("expires_at", bearertest.NewClock().Now().Unix())
 	elsewhere := map[string]string{
 		"kid names a key of the issuer":                "doubled: the next two refuse where there is no key. It stands for its own words",
 		"revocations are known, for private data":      "TestPrivateDataIsRefusedWhileRevocationsAreNotKnown",
@@ -180,7 +194,7 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 			strict := resourceServer(t, a, &memory{}, check.Runner{})
 			lax := resourceServer(t, a, &memory{}, check.Runner{Omit: rule.Name})
 			token := attack.token(a)
-			need := bearer.Need{Scope: attack.scope, MaxAge: attack.age}
+			need := bearer.Need{Scope: attack.scope, MaxAge: attack.age, Detail: attack.by}
 			refused(t, presentFor(strict, token, need), attack.code)
 			if err := presentFor(lax, token, need); err != nil {
 				t.Errorf("left out, something else refuses: %v", err)
@@ -334,6 +348,51 @@ func TestAWriteWantsALoginNotOlderThanFiveMinutes(t *testing.T) {
 	refused(t, presentFor(v, a.Token(claims), write), bearer.InsufficientUserAuthentication)
 	claims["auth_time"] = "just now"
 	refused(t, presentFor(v, a.Token(claims), write), bearer.InvalidToken)
+}
+
+// RFC 9396 §9.1: what a detail opens, and what it does not.
+func TestAuthorizationDetailsStandInForAScope(t *testing.T) {
+	a := bearertest.New(t)
+	v := resourceServer(t, a, &memory{}, check.Runner{})
+	with := func(scope string, details ...any) string {
+		claims := a.Claims(alice, scope)
+		claims["authorization_details"] = details
+		return a.Token(claims)
+	}
+	ended := a.Detail("wine")
+	ended["expires_at"] = a.Clock.Now().Unix()
+	elsewhere := a.Detail("snow")
+	elsewhere["locations"] = []string{"https://other.test"}
+	other := map[string]any{"type": "payment_initiation", "topics": []string{"food"}}
+	need := bearer.Need{Scope: private, Detail: bearer.TravelPreferences}
+	open := func(token string, need bearer.Need) (*bearer.Token, error) {
+		return v.Verify(request(http.Header{"Authorization": {"Bearer " + token}}), need)
+	}
+	token := with(public, ended, a.Detail("beaches"), elsewhere, other, a.Detail("food"))
+	for range 2 { // remembered the second time
+		opened, err := open(token, need)
+		if err != nil || !slices.Equal(opened.Topics(), []string{"beaches", "food"}) {
+			t.Fatalf("opened %v, %v", opened, err)
+		}
+	}
+	if opened, err := open(with(private, a.Detail("beaches")), need); err != nil || opened.Details != nil {
+		t.Errorf("with the scope as well: %v, %v", opened, err)
+	}
+	_, err := open(token, bearer.Need{Scope: private})
+	refused(t, err, bearer.InsufficientScope)
+	_, err = open(with(public, ended, elsewhere), need)
+	if r := refused(t, err, bearer.InsufficientScope); r.Scope != private || r.Held != public {
+		t.Errorf("it says %+v", r)
+	}
+	_, err = open(with(public, other), need)
+	refused(t, err, bearer.InsufficientScope)
+	_, err = open(with(public, "travel_preferences"), need)
+	refused(t, err, bearer.InvalidToken)
+	// No person: nobody who could have agreed.
+	claims := a.Claims("dreams-web", public)
+	claims["authorization_details"] = []any{a.Detail("beaches")}
+	_, err = open(a.Token(claims), need)
+	refused(t, err, bearer.InsufficientScope)
 }
 
 // A signature that was verified is remembered; nothing else is.

@@ -60,7 +60,10 @@ var accessChecks = []check.Check[*presentation]{
 
 // Rules lists the checks for an index; those of a proof are internal/dpop's.
 func Rules() []check.Rule {
-	return append(check.Rules("Acme's API: access token", tokenChecks), check.Rules("Acme's API: what it opens", accessChecks)...)
+	return slices.Concat(
+		check.Rules("Acme's API: access token", tokenChecks), check.Rules("Acme's API: what it opens", accessChecks),
+		check.Rules("Acme's API: authorization detail", detailChecks),
+	)
 }
 
 // "The resource server MUST verify that the typ header value is at+jwt or
@@ -190,8 +193,10 @@ func checkBoundToken(p *presentation) error {
 	return nil
 }
 
+// A detail may stand in for the scope: detailChecks judge it when all else is in
+// order.
 func checkScope(p *presentation) error {
-	if !p.token.Claims.HasScope(p.need.Scope) {
+	if !p.token.Claims.HasScope(p.need.Scope) && p.token.Claims.DetailsOf(p.need.Detail) == nil {
 		return insufficientScope("The token does not have the scope that this needs", p)
 	}
 	return nil

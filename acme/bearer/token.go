@@ -16,6 +16,10 @@ type Token struct {
 	Header Header
 	Claims Claims
 
+	// Details are the authorization details that opened the request, where the
+	// scope did not. RFC 9396 §9.
+	Details []AuthorizationDetail
+
 	signed    string // header.payload, the bytes under the signature
 	signature []byte
 }
@@ -40,6 +44,8 @@ type Claims struct {
 	ClientID  string           `json:"client_id"`
 	Scope     string           `json:"scope"`
 	AuthTime  *jwt.NumericDate `json:"auth_time"` // when the person logged in; RFC 9068 §2.2.1
+
+	AuthorizationDetails []AuthorizationDetail `json:"authorization_details"` // RFC 9396 §9.1
 
 	// GrantID is private to us: which authorization the token came from, so
 	// that one revocation reaches all its tokens.
@@ -68,6 +74,17 @@ func (c *Claims) HasScope(scope string) bool {
 		}
 	}
 	return false
+}
+
+// DetailsOf lists the authorization details of a type.
+func (c *Claims) DetailsOf(detailsType string) []AuthorizationDetail {
+	var all []AuthorizationDetail
+	for _, d := range c.AuthorizationDetails {
+		if detailsType != "" && d.Type == detailsType {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // HasUser tells whether a person stands behind the token. RFC 9068 §2.2: with

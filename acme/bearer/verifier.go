@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -27,6 +28,7 @@ type Verifier struct {
 // Need is what a request wants of its token.
 type Need struct {
 	Scope  string        // RFC 6749 §3.3
+	Detail string        // type of authorization details that opens a part of it instead, RFC 9396; empty: none
 	MaxAge time.Duration // how old the person's login may be, RFC 9470 §3; 0: any age
 }
 
@@ -85,7 +87,29 @@ func (v *Verifier) judge(r *http.Request, scheme, compact string, need Need) (*T
 	if err := check.Run(ctx, v.Checks, accessChecks, p); err != nil {
 		return nil, err
 	}
-	return token, nil
+	if token.Claims.HasScope(need.Scope) {
+		return token, nil
+	}
+	return v.open(ctx, token, need, now)
+}
+
+// open lets a request through for the authorization details that pass their
+// checks: one is enough. The token is remembered, and answers other requests, so
+// it is a copy that says which.
+func (v *Verifier) open(ctx context.Context, token *Token, need Need, now time.Time) (*Token, error) {
+	opened := *token
+	var refused error
+	for _, d := range token.Claims.DetailsOf(need.Detail) {
+		if err := check.Run(ctx, v.Checks, detailChecks, opening{d, need, token.Claims.Scope, v.Resource, now}); err != nil {
+			refused = err
+			continue
+		}
+		opened.Details = append(opened.Details, d)
+	}
+	if opened.Details == nil && refused != nil {
+		return nil, refused
+	}
+	return &opened, nil
 }
 
 // prove judges the proof that came with a token. RFC 9449 §7.1.

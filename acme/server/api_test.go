@@ -392,6 +392,35 @@ func TestPreferences(t *testing.T) {
 	}
 }
 
+// RFC 9396: what the person agreed to in place of the scope is told, and nothing
+// else; it reads for as long as it lasts, and never writes.
+func TestPreferencesInPart(t *testing.T) {
+	a := acmetest.New(t)
+	claims := a.Authserver.Claims(acmetest.Alice, "profile")
+	claims["authorization_details"] = []any{a.Authserver.Detail("mountains", "beaches")}
+	token := a.Authserver.Token(claims)
+	answer := a.Get("/api/v1/me/preferences", token)
+	if answer.Status != 200 || string(answer.Body) != `{"interests":["mountains"]}` {
+		t.Errorf("%d %s", answer.Status, answer.Body)
+	}
+	if answer.Header.Get("X-OAuth-Authorization-Details") != "travel_preferences" || answer.Header.Get("X-OAuth-Scopes") != "profile" {
+		t.Errorf("header is %v", answer.Header)
+	}
+	put := a.Do(acmetest.Request{Method: "PUT", Path: "/api/v1/me/preferences", Token: token, Body: `{}`})
+	if p := isProblem(t, put, 403); p.Error != bearer.InsufficientScope {
+		t.Errorf("a write: %+v", p)
+	}
+	a.Authserver.Clock.Advance(time.Minute)
+	within2s(t, "ended", func() bool { return a.Get("/api/v1/me", token).Status == 200 })
+	ended := a.Get("/api/v1/me/preferences", token)
+	if p := isProblem(t, ended, 403); p.Error != bearer.InsufficientScope || !strings.Contains(p.Detail, "ended") || ended.Header.Get("X-OAuth-Scopes") != "profile" {
+		t.Errorf("after its end: %+v %v", p, ended.Header)
+	}
+	if whole := a.Get("/api/v1/me/preferences", a.Token(acmetest.Alice, "preferences:read")); !strings.Contains(string(whole.Body), `"max":800`) || whole.Header.Get("X-OAuth-Authorization-Details") != "" {
+		t.Errorf("with the scope: %s", whole.Body)
+	}
+}
+
 func TestBadBodiesNameTheField(t *testing.T) {
 	a := acmetest.New(t)
 	token := a.Token(acmetest.Alice, allScopes)
@@ -551,6 +580,9 @@ func TestProtectedResourceMetadata(t *testing.T) {
 		fmt.Sprint(m["authorization_servers"]) != "["+a.Authserver.URL+"]" || fmt.Sprint(m["bearer_methods_supported"]) != "[header]" ||
 		fmt.Sprint(m["dpop_signing_alg_values_supported"]) != "[ES256 PS256 EdDSA]" || m["dpop_bound_access_tokens_required"] != false || m["resource_name"] != "Acme Travel" {
 		t.Errorf("got %s", answer.Body)
+	}
+	if fmt.Sprint(m["authorization_details_types_supported"]) != "[travel_preferences]" {
+		t.Errorf("types of authorization details: %v", m["authorization_details_types_supported"])
 	}
 	want := strings.Fields(allScopes)
 	slices.Sort(want)

@@ -106,6 +106,17 @@ func (p Preferences) Said() bool {
 	return len(p.Interests) > 0 || p.BudgetMax > 0 || p.TravelsWith != "" || len(p.Months) > 0
 }
 
+// Among lists the interests that are among some topics. Never nil.
+func (p Preferences) Among(topics []string) []string {
+	among := []string{}
+	for _, interest := range p.Interests {
+		if contains(topics, interest) {
+			among = append(among, interest)
+		}
+	}
+	return among
+}
+
 // FieldError says what is wrong with one field of what somebody sent.
 type FieldError struct{ Field, Detail string }
 

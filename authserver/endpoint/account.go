@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -50,7 +51,7 @@ func (e *Endpoints) Account(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	connections, err := e.Store.Connections(c.Request().Context(), session.User.Sub)
+	connections, err := e.Store.Connections(c.Request().Context(), session.User.Sub, e.Now())
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (e *Endpoints) apps(c echo.Context, status int, notice string) error {
 	if err != nil {
 		return err
 	}
-	connections, err := e.Store.Connections(c.Request().Context(), session.User.Sub)
+	connections, err := e.Store.Connections(c.Request().Context(), session.User.Sub, e.Now())
 	if err != nil {
 		return err
 	}
@@ -134,6 +135,12 @@ func (e *Endpoints) appView(connection store.Connection) page.App {
 	for _, name := range connection.Scope {
 		permission, _ := oauth.PermissionNamed(name)
 		app.Can = append(app.Can, page.Permission{Scope: name, Sentence: permission.Sentence})
+	}
+	for _, d := range connection.Details {
+		permission := page.Permission{Scope: d.Type, Sentence: detailSentence(d)}
+		if !slices.Contains(app.Can, permission) { // several sign-ins may have the same
+			app.Can = append(app.Can, permission)
+		}
 	}
 	if !connection.UsedAt.IsZero() {
 		app.LastUsed = dayTime(connection.UsedAt) + ": got a token"

@@ -38,6 +38,10 @@ type asked struct {
 	ClaimsError  error
 	Hint         token.IDToken // of id_token_hint
 	HintError    error
+
+	Details      []oauth.AuthorizationDetail // of authorization_details
+	DetailsError error
+	Resources    oauth.Resources // that tokens can be for
 }
 
 // requestChecks judge what is asked. From here on a refusal goes back to the
@@ -65,12 +69,13 @@ var requestChecks = slices.Concat([]check.Check[asked]{
 	check.New("id_token_hint was issued to the client that shows it", "OIDC Core §3.1.2.2", hintForClient),
 }, scopeChecks)
 
-// scopeChecks judge the scope, here and where a device asks (RFC 8628 §3.1).
-var scopeChecks = []check.Check[asked]{
+// scopeChecks judge what a token is to open, here and where a device asks (RFC
+// 8628 §3.1; RFC 9396 §3).
+var scopeChecks = slices.Concat([]check.Check[asked]{
 	check.New("scope is given", "RFC 6749 §3.3", scopeGiven),
 	check.New("scope that is asked for is known", "RFC 6749 §4.1.2.1", scopeKnown),
 	check.New("client may ask for the scope", "RFC 6749 §4.1.2.1", scopeAllowed),
-}
+}, targetChecks)
 
 // maxRequest is the largest authorization request that we keep while its person
 // signs in. Strangers send them, and each is stored: a good one has a tenth.
@@ -240,9 +245,10 @@ func codeChallengeWellFormed(a asked) error {
 
 // RFC 6749 §3.3: "the authorization server MUST either process the request
 // using a pre-defined default value or fail the request indicating an invalid
-// scope". We fail: nobody should share more than was named.
+// scope". We fail: nobody should share more than was named. A request that says
+// what it wants in authorization_details has named it (RFC 9396 §3).
 func scopeGiven(a asked) error {
-	if len(a.Scope) == 0 {
+	if len(a.Scope) == 0 && len(a.Details) == 0 {
 		return oauth.Refuse(oauth.InvalidScope, "scope is missing; allowed is: %s", a.Client.Scope)
 	}
 	return nil

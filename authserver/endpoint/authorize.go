@@ -124,7 +124,7 @@ func (e *Endpoints) authorize(c echo.Context, p pending) error {
 	}
 
 	// 5. Answer.
-	code := e.newCode(p, session, p.wanted())
+	code := e.newCode(p, session, p.wanted(), nil)
 	why := store.Silent{Interaction: p.Interaction, Pushed: p.Pushed}
 	if !p.Client.FirstParty {
 		why.Consent, code.Grant.ExpiresAt = consent, consent.ExpiresAt
@@ -155,7 +155,8 @@ func (e *Endpoints) answer(c echo.Context, p pending, session store.Session, cod
 	// RFC 6749 §4.2.2, OIDC Core §3.2.2.5. RFC 9700 §2.1.2 says why nobody should
 	// ask for an access token this way: it passes through the browser, into its
 	// history, and no one can tell whom it was issued to.
-	issue := grant.Issue{Client: p.Client, User: &session.User, Scope: code.Grant.Scope, Grant: code.Grant, Resource: code.Grant.Resource}
+	issue := grant.Issue{Client: p.Client, User: &session.User, Scope: code.Grant.Scope, Grant: code.Grant, Resource: code.Grant.Resource,
+		AuthorizationDetails: code.Grant.AuthorizationDetails}
 	var answer oauth.TokenResponse
 	var err error
 	if p.Returns("token") {
@@ -188,7 +189,7 @@ func (e *Endpoints) judge(c echo.Context, p pending) error {
 	}
 	in := asked{AuthorizationRequest: p.AuthorizationRequest, Client: p.Client, LegacyGrants: bool(e.Env.LegacyGrants), Hint: p.Hint, HintError: p.HintError}
 	_, in.ClaimsError = oauth.ParseClaimsRequest(p.Claims)
-	return check.Run(c.Request().Context(), e.Checks, requestChecks, in)
+	return check.Run(c.Request().Context(), e.Checks, requestChecks, e.target(in))
 }
 
 // silent tells whether nobody has to be asked.
@@ -196,6 +197,8 @@ func silent(p pending, consent *oauth.Consent, now time.Time) bool {
 	switch {
 	case p.Asks("consent") || p.Client.AlwaysAsk:
 		return false
+	case p.AuthorizationDetails != "":
+		return false // they begin anew with each request: who agreed once has not agreed to more days
 	case p.Client.FirstParty:
 		return true
 	}
@@ -208,8 +211,18 @@ func (p pending) wanted() oauth.Scope {
 	return p.Scope.Union(p.ReadClaims().Scope().Intersect(p.Client.Scope))
 }
 
+// details are the authorization details that are asked for, as they would be
+// granted. RFC 9396 §2, §7.1.
+func (e *Endpoints) details(p pending) []oauth.AuthorizationDetail {
+	asked, _ := oauth.ParseAuthorizationDetails(p.AuthorizationDetails) // judged by targetChecks
+	for i, d := range asked {
+		asked[i] = d.Granted(e.resources().API, p.StartedAt)
+	}
+	return asked
+}
+
 // newCode makes a code for what was granted.
-func (e *Endpoints) newCode(p pending, session store.Session, allowed oauth.Scope) store.NewAuthorizationCode {
+func (e *Endpoints) newCode(p pending, session store.Session, allowed oauth.Scope, details []oauth.AuthorizationDetail) store.NewAuthorizationCode {
 	now, scope := e.Now(), p.Scope.Intersect(allowed)
 	sid := session.ID
 	if p.Device != nil {
@@ -222,6 +235,7 @@ func (e *Endpoints) newCode(p pending, session store.Session, allowed oauth.Scop
 			ID: "g_" + e.tokenID(), ClientID: p.Client.ID, Sub: session.User.Sub, Scope: scope,
 			Nonce: p.Nonce, AuthTime: session.AuthTime, CreatedAt: now, SessionID: sid,
 			Claims: p.ReadClaims().Within(allowed).String(), DPoPJKT: p.DPoPJKT,
+			Resource: e.resources().Canonical(p.Resource), AuthorizationDetails: oauth.FormatAuthorizationDetails(details),
 		},
 	}
 }

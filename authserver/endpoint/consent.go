@@ -3,6 +3,9 @@ package endpoint
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -78,13 +81,14 @@ func (e *Endpoints) Consent(c echo.Context) error {
 	if decision := form.Get("decision"); (decision != "allow" && decision != "deny") || !known {
 		return echo.NewHTTPError(http.StatusBadRequest, "decision must be allow or deny; duration must be once, 30d or until_revoked")
 	}
-	if form.Get("decision") == "deny" || len(allowed) == 0 {
+	details, refused := allowedDetails(e.details(p), form["authorization_detail"])
+	if form.Get("decision") == "deny" || len(allowed)+len(details) == 0 {
 		return e.denied(c, p, session)
 	}
-	code := e.newCode(p, session, allowed)
+	code := e.newCode(p, session, allowed, details)
 	code.Grant.ExpiresAt = duration.End(e.Now())
 	err = e.Store.Approve(background(c), store.Approval{
-		Interaction: p.Interaction, Asked: p.wanted(), Allowed: allowed, Duration: duration,
+		Interaction: p.Interaction, Asked: p.wanted(), Allowed: allowed, Duration: duration, RefusedDetails: refused,
 		ConsentID: "c_" + e.tokenID(), Code: code, Device: p.deviceKey(), Token: p.AsksForToken(),
 	}, e.Now())
 	switch {
@@ -95,11 +99,41 @@ func (e *Endpoints) Consent(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	e.record(c, "consent given", session.User.Sub, p.Client.ID, allowed.String()+" ("+string(duration)+")")
+	e.record(c, "consent given", session.User.Sub, p.Client.ID, allowedInWords(allowed, details)+" ("+string(duration)+")")
 	if p.Device != nil {
 		return c.Redirect(http.StatusSeeOther, "/device/done?answer=allow")
 	}
 	return e.answer(c, p, session, code)
+}
+
+// allowedDetails parts the details whose boxes were ticked from the others. A box
+// is known by its place in the list.
+func allowedDetails(asked []oauth.AuthorizationDetail, ticked []string) (allowed, refused []oauth.AuthorizationDetail) {
+	for i, d := range asked {
+		if slices.Contains(ticked, strconv.Itoa(i)) {
+			allowed = append(allowed, d)
+		} else {
+			refused = append(refused, d)
+		}
+	}
+	return allowed, refused
+}
+
+// allowedInWords is what the account's history says.
+func allowedInWords(scope oauth.Scope, details []oauth.AuthorizationDetail) string {
+	var all []string
+	if len(scope) > 0 {
+		all = append(all, scope.String())
+	}
+	for _, d := range details {
+		all = append(all, detailSentence(d))
+	}
+	return strings.Join(all, "; ")
+}
+
+// detailSentence is a detail with its end, as people read it.
+func detailSentence(d oauth.AuthorizationDetail) string {
+	return d.Sentence() + ", until " + day(time.Unix(d.ExpiresAt, 0))
 }
 
 // durations are the values of the form's field; leaving it out means the last.
@@ -196,6 +230,12 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 		case oauth.KeepFor:
 			v.KeepAccess = append(v.KeepAccess, row)
 		}
+	}
+	for i, d := range e.details(p) {
+		v.See = append(v.See, page.ConsentScope{
+			Field: "authorization_detail", Value: strconv.Itoa(i), Scope: d.Type,
+			Sentence: detailSentence(d), Sensitivity: "medium", Reason: p.Client.Reasons[d.Type], Detail: d.Explanation(),
+		})
 	}
 	return v
 }

@@ -106,6 +106,7 @@ func (e *Endpoints) deviceInteraction(c echo.Context, p pending, key []byte) (pe
 		return p, e.show(c, stop{Refusal: oauth.Refuse(oauth.UnauthorizedClient, "the application may not do this any more"), Pending: p})
 	}
 	p.Device, p.Scope = &device{found, key}, found.Scope
+	p.Resource, p.AuthorizationDetails = found.Resource, found.Details
 	return p, nil
 }
 

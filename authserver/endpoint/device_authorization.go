@@ -43,12 +43,12 @@ func (e *Endpoints) DeviceAuthorization(c echo.Context) error {
 		return err
 	}
 	req := oauth.ParseAuthorizationRequest(form)
-	if err := check.Run(ctx, e.Checks, scopeChecks, asked{AuthorizationRequest: req, Client: client}); err != nil {
+	if err := check.Run(ctx, e.Checks, scopeChecks, e.target(asked{AuthorizationRequest: req, Client: client})); err != nil {
 		return err
 	}
 	now, deviceCode := e.Now(), e.opaque("dc_")
 	device := oauth.DeviceAuthorization{
-		ClientID: client.ID, Scope: req.Scope, CreatedAt: now,
+		ClientID: client.ID, Scope: req.Scope, Resource: req.Resource, Details: req.AuthorizationDetails, CreatedAt: now,
 		ExpiresAt: now.Add(e.Env.DeviceCodeTTL.Value()), Interval: e.Env.DevicePollInterval.Value(),
 	}
 	for { // two devices may draw the same letters: then once more

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -46,9 +47,12 @@ type Introspection struct {
 	Audience  token.Audience `json:"aud,omitempty"`
 	Issuer    string         `json:"iss,omitempty"`
 	JWTID     string         `json:"jti,omitempty"`
-	Actor     *token.Actor   `json:"act,omitempty"` // RFC 8693 §4.1
+	Actor     *token.Actor   `json:"act,omitempty"`       // RFC 8693 §4.1
+	AuthTime  int64          `json:"auth_time,omitempty"` // RFC 9470 §6.2
+	ACR       string         `json:"acr,omitempty"`
 
-	Confirmation *token.Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2
+	Confirmation         *token.Confirmation `json:"cnf,omitempty"`                   // RFC 9449 §6.2
+	AuthorizationDetails json.RawMessage     `json:"authorization_details,omitempty"` // RFC 9396 §9.2
 }
 
 // Introspect tells a resource server, or the client that holds it, whether a
@@ -83,7 +87,7 @@ func (e *Endpoints) lookUp(c echo.Context, caller *oauth.Client, compact string)
 		return about, Introspection{
 			Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: tokenType(t.Confirmation), Confirmation: t.Confirmation,
 			ExpiresAt: t.ExpiresAt, IssuedAt: t.IssuedAt, Subject: t.Subject, Audience: t.Audience, Issuer: t.Issuer, JWTID: t.JWTID,
-			Actor: t.Actor,
+			Actor: t.Actor, AuthTime: t.AuthTime, ACR: t.ACR, AuthorizationDetails: t.AuthorizationDetails,
 		}, nil
 	}
 	t, err := e.Store.RefreshToken(c.Request().Context(), compact)
@@ -104,6 +108,7 @@ func (e *Endpoints) lookUp(c echo.Context, caller *oauth.Client, compact string)
 	return about, Introspection{
 		Active: true, Scope: t.Grant.Scope.String(), ClientID: t.Grant.ClientID,
 		ExpiresAt: expires.Unix(), Subject: t.Grant.Sub, Issuer: e.issuer(),
+		AuthorizationDetails: json.RawMessage(oauth.FormatAuthorizationDetails(oauth.LiveDetails(t.Grant.AuthorizationDetails, e.Now()))),
 	}, nil
 }
 

@@ -28,7 +28,7 @@ func (e *Endpoints) issueAccessToken(i grant.Issue) (oauth.TokenResponse, error)
 	}
 	claims := token.AccessToken{
 		Issuer: e.issuer(), Subject: i.Client.ID, Audience: e.audience(i),
-		ClientID: i.Client.ID, Scope: i.Scope.String(), JWTID: e.tokenID(),
+		ClientID: i.Client.ID, Scope: e.resources().Needs(i.Scope, i.Resource).String(), JWTID: e.tokenID(),
 		IssuedAt: now.Unix(), ExpiresAt: expires.Unix(), GrantID: i.Grant.ID,
 		AuthorizationDetails: json.RawMessage(i.AuthorizationDetails),
 	}
@@ -37,7 +37,7 @@ func (e *Endpoints) issueAccessToken(i grant.Issue) (oauth.TokenResponse, error)
 		claims.Subject = i.User.Sub
 	}
 	if i.User != nil && !i.Grant.AuthTime.IsZero() {
-		claims.AuthTime = i.Grant.AuthTime.Unix()
+		claims.AuthTime, claims.ACR = i.Grant.AuthTime.Unix(), oauth.ACRPassword // RFC 9470 §6.1
 	}
 	if i.JWTID != "" {
 		claims.JWTID = i.JWTID
@@ -72,10 +72,7 @@ func (e *Endpoints) audience(i grant.Issue) token.Audience {
 	if len(i.Resource) > 0 {
 		return token.Audience(i.Resource)
 	}
-	if i.Scope.Has(oauth.OpenID) {
-		return token.Audience{e.Env.AcmeURL.String(), e.issuer()}
-	}
-	return token.Audience{e.Env.AcmeURL.String()}
+	return token.Audience(e.resources().For(i.Scope))
 }
 
 // IDTokenTTL is short: an ID token says who signed in just now.

@@ -103,6 +103,8 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		RevocationEndpointAuthMethodsSupported:    append(slices.Clone(confidential), oauth.NoAuthentication),
 		IntrospectionEndpointAuthMethodsSupported: confidential,
 
+		AuthorizationDetailsTypesSupported: oauth.DetailTypeNames(), ProtectedResources: []string{e.resources().API},
+
 		CodeChallengeMethodsSupported: []string{oauth.S256},
 		DPoPSigningAlgValuesSupported: dpop.Algorithms,
 		ClaimsSupported:               oauth.ClaimsSupported(),

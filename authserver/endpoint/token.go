@@ -70,6 +70,12 @@ func (e *Endpoints) Token(c echo.Context) error {
 		e.tellNonce(c)
 		return err
 	}
+	target := e.target(asked{
+		AuthorizationRequest: oauth.AuthorizationRequest{AuthorizationDetails: req.AuthorizationDetails, Resource: req.Resource}, Client: client,
+	})
+	if err := check.Run(ctx, e.Checks, targetFormChecks, target); err != nil {
+		return err
+	}
 	issue, err := grantType.Authorize(background(c), client, req)
 	if err != nil {
 		return err

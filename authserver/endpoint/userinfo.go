@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type tokenUse struct {
 	Scheme  string // Bearer, also for a token in a form, or DPoP
 	Token   token.AccessToken
 	Revoked bool
+	Issuer  string // ours
 	Now     time.Time
 }
 
@@ -29,6 +31,7 @@ var userinfoChecks = []check.Check[tokenUse]{
 	check.New("access token at userinfo that is bound to a key is not sent as Bearer", "RFC 9449 §7.2", userinfoTokenNotDowngraded),
 	check.New("access token at userinfo that is sent as DPoP is bound to a key", "RFC 9449 §7.1", userinfoTokenBound),
 	check.New("access token at userinfo has the scope openid", "OIDC Core §5.3", userinfoTokenHasOpenID),
+	check.New("access token at userinfo is for us", "RFC 9068 §4", userinfoTokenForUs),
 }
 
 // UserinfoClaims is the answer: OIDC Core §5.3.2.
@@ -54,7 +57,7 @@ func (e *Endpoints) Userinfo(c echo.Context) error {
 	if err != nil {
 		return oauth.Refuse(oauth.InvalidToken, "the access token is not one that this server signed")
 	}
-	use := tokenUse{scheme, claims, e.Store.Revoked(claims.JWTID, claims.GrantID), e.Now()}
+	use := tokenUse{scheme, claims, e.Store.Revoked(claims.JWTID, claims.GrantID), e.issuer(), e.Now()}
 	if err := check.Run(c.Request().Context(), e.Checks, userinfoChecks, use); err != nil {
 		return err
 	}
@@ -169,6 +172,17 @@ func userinfoTokenNotDowngraded(u tokenUse) error {
 func userinfoTokenBound(u tokenUse) error {
 	if u.Scheme == dpopScheme && u.Token.Confirmation == nil {
 		return oauth.Refuse(oauth.InvalidToken, "the access token is bound to no key: it is a bearer token")
+	}
+	return nil
+}
+
+// RFC 9068 §4: "The JWT access token MUST be rejected if "aud" does not contain a
+// resource indicator of the current resource server as a valid audience." We are
+// one here: a token that was narrowed to Acme (RFC 8707 §2.2) tells Acme nothing
+// from here.
+func userinfoTokenForUs(u tokenUse) error {
+	if !slices.Contains(u.Token.Audience, u.Issuer) {
+		return oauth.Refuse(oauth.InvalidToken, "the access token is for another resource: ask for one with the scope openid, for %s", u.Issuer)
 	}
 	return nil
 }

@@ -99,7 +99,10 @@ func (g AuthorizationCode) Authorize(ctx context.Context, client *oauth.Client, 
 		if code.Grant.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
 			refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), code.Grant, client, req)
 		}
-		issue = g.issue(client, &code.User, code.Grant.Scope, code.Grant, req)
+		var err error
+		if issue, err = g.issue(ctx, client, &code.User, code.Grant.Scope, code.Grant, req); err != nil {
+			return NewRefreshToken{}, err
+		}
 		issue.RefreshToken = refresh.Token
 		if code.CodeChallenge == "" {
 			// RFC 9700 §2.1.1: "For confidential clients, the use of PKCE [RFC7636]

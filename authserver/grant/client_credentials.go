@@ -50,7 +50,7 @@ func (g ClientCredentials) Authorize(ctx context.Context, client *oauth.Client, 
 	if client.SelfRegistered() {
 		own.ID = oauth.OwnGrant(client.ID)
 	}
-	return g.issue(client, nil, scope, own, req), nil
+	return g.issue(ctx, client, nil, scope, own, req)
 }
 
 // RFC 6749 §4.4: "The client credentials grant type MUST only be used by

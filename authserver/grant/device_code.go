@@ -83,7 +83,10 @@ func (g DeviceCode) Authorize(ctx context.Context, client *oauth.Client, req oau
 		if device.Grant.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
 			poll.Refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), *device.Grant, client, req)
 		}
-		issue = g.issue(client, &device.User, device.Grant.Scope, *device.Grant, req)
+		var err error
+		if issue, err = g.issue(ctx, client, &device.User, device.Grant.Scope, *device.Grant, req); err != nil {
+			return DevicePoll{Interval: interval}, err
+		}
 		issue.RefreshToken = poll.Refresh.Token
 		return poll, nil
 	})

@@ -48,18 +48,18 @@ type Environment struct {
 	Now    func() time.Time
 	Random io.Reader
 	Checks check.Runner
+
+	Resources oauth.Resources // that tokens can be for
 }
 
 // Opaque makes a code or token that nobody can guess: 256 bits. RFC 6749
 // §10.10 asks for a probability of guessing of at most 2^-128.
 func (e Environment) Opaque(prefix string) string { return Opaque(e.Random, prefix) }
 
-// issue is what all grants allow in the same way.
-func (Environment) issue(client *oauth.Client, user *oauth.User, scope oauth.Scope, granted oauth.Grant, req oauth.TokenRequest) Issue {
-	return Issue{
-		Client: client, User: user, Scope: scope, Grant: granted,
-		Resource: granted.Resource, AuthorizationDetails: granted.AuthorizationDetails, JKT: req.JKT,
-	}
+// issue is what all grants allow in the same way: as much of the grant as the
+// request asks for.
+func (e Environment) issue(ctx context.Context, client *oauth.Client, user *oauth.User, scope oauth.Scope, granted oauth.Grant, req oauth.TokenRequest) (Issue, error) {
+	return e.narrow(ctx, Issue{Client: client, User: user, Scope: scope, Grant: granted, JKT: req.JKT}, req, e.Now())
 }
 
 // Rules lists the checks of all grants, for the index.
@@ -76,6 +76,7 @@ func Rules() []check.Rule {
 	all = append(all, check.Rules("JWT bearer: the assertion", bearerAssertionChecks)...)
 	all = append(all, check.Rules("JWT bearer: the person", spokenForChecks)...)
 	all = append(all, check.Rules("client assertion", clientAssertionChecks)...)
+	all = append(all, check.Rules("token request: within the grant", narrowingChecks)...)
 	return all
 }
 

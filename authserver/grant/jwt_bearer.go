@@ -123,6 +123,16 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 	if scope == nil {
 		return Issue{}, oauth.Refuse(oauth.InvalidScope, "the person agreed to nothing that this client may have: %s", client.Scope)
 	}
+	granted := oauth.Grant{
+		ID: g.Opaque("g_"), ClientID: client.ID, Sub: user.Sub, Scope: scope, AuthTime: now, CreatedAt: now,
+	}
+	rests := granted
+	rests.ExpiresAt = consent.ExpiresAt
+	rests.AuthTime = time.Time{} // nobody signed in for this: RFC 9068 §2.2.1 has nothing to tell
+	issue, err := g.issue(ctx, client, &user, scope, rests, req)
+	if err != nil {
+		return Issue{}, err
+	}
 	// Spent last, so that a refusal leaves it usable, and before anything is
 	// issued, so that it works once.
 	err = g.Spent.SpendAssertion(ctx, assertion.replayID(req.Assertion), assertion.end(now.Add(longestBearer)))
@@ -132,21 +142,13 @@ func (g JWTBearer) Authorize(ctx context.Context, client *oauth.Client, req oaut
 	if err != nil {
 		return Issue{}, err
 	}
-	granted := oauth.Grant{
-		ID: g.Opaque("g_"), ClientID: client.ID, Sub: user.Sub, Scope: scope, AuthTime: now, CreatedAt: now,
-	}
 	err = g.Grants.StoreGrant(ctx, granted, consent, NewRefreshToken{})
 	if errors.Is(err, ErrConsentEnded) { // taken back, or changed, at this very moment
 		return Issue{}, oauth.Refuse(oauth.InvalidGrant, "the person has just changed what %s may do", client.AsksFor())
 	}
-	if err != nil {
-		return Issue{}, err
-	}
 	// RFC 7521 §4.1: "In practice, that will usually mean that refresh tokens are
 	// not issued in response to assertion grant requests". The client can sign again.
-	granted.ExpiresAt = consent.ExpiresAt
-	granted.AuthTime = time.Time{} // nobody signed in for this: RFC 9068 §2.2.1 has nothing to tell
-	return g.issue(client, &user, scope, granted, req), nil
+	return issue, err
 }
 
 // RFC 7523 §3: "the subject typically identifies an authorized accessor for which

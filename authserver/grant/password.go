@@ -78,6 +78,10 @@ func (g Password) Authorize(ctx context.Context, client *oauth.Client, req oauth
 	if req.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
 		refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), granted, client, req)
 	}
+	issue, err := g.issue(ctx, client, &user, req.Scope, granted, req)
+	if err != nil {
+		return Issue{}, err
+	}
 	err = g.Grants.StoreGrant(ctx, granted, nil, refresh)
 	if errors.Is(err, ErrConsentEnded) { // locked while the password was compared
 		return Issue{}, oauth.Refuse(oauth.InvalidGrant, "the account is locked")
@@ -85,7 +89,6 @@ func (g Password) Authorize(ctx context.Context, client *oauth.Client, req oauth
 	if err != nil {
 		return Issue{}, err
 	}
-	issue := g.issue(client, &user, req.Scope, granted, req)
 	issue.RefreshToken = refresh.Token
 	return issue, nil
 }

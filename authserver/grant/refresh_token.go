@@ -81,7 +81,10 @@ func (g RefreshToken) Authorize(ctx context.Context, client *oauth.Client, req o
 			scope = token.Grant.Scope
 		}
 		next := g.newRefreshToken(now, token.ExpiresAt, token.Grant, client, req)
-		issue = g.issue(client, &token.User, scope, token.Grant, req)
+		var err error
+		if issue, err = g.issue(ctx, client, &token.User, scope, token.Grant, req); err != nil {
+			return NewRefreshToken{}, err
+		}
 		issue.RefreshToken = next.Token
 		issue.Grant.Nonce = "" // OIDC Core §12.2: a refreshed ID token "SHOULD NOT have a nonce Claim"
 		return next, nil

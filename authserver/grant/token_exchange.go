@@ -103,10 +103,18 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 	// openid would make the new token good for userinfo, offline_access for
 	// nothing: neither is data at the resource.
 	scope = scope.Without(oauth.Scope{oauth.OpenID, oauth.OfflineAccess})
-	if scope == nil {
+	if scope == nil && req.AuthorizationDetails == "" {
 		return Issue{}, oauth.Refuse(oauth.InvalidScope, "openid and offline_access are not for an exchanged token, and nothing else is left")
 	}
-	issue := g.issue(client, nil, scope, oauth.Grant{ID: subject.GrantID, ExpiresAt: time.Unix(subject.ExpiresAt, 0)}, req)
+	issue, err := g.issue(ctx, client, nil, scope, oauth.Grant{
+		ID: subject.GrantID, ExpiresAt: time.Unix(subject.ExpiresAt, 0), AuthorizationDetails: string(subject.AuthorizationDetails),
+	}, req)
+	if err != nil {
+		return Issue{}, err
+	}
+	if req.AuthorizationDetails == "" { // a narrower token has those that it names
+		issue.AuthorizationDetails = ""
+	}
 	if subject.AuthTime != 0 {
 		issue.Grant.AuthTime = time.Unix(subject.AuthTime, 0)
 	}

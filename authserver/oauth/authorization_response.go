@@ -56,6 +56,7 @@ func (r AuthorizationResponse) Parameters() []Parameter {
 		add("token_type", r.Token.TokenType)
 		add("expires_in", strconv.FormatInt(r.Token.ExpiresIn, 10))
 		add("scope", r.Token.Scope)
+		add("authorization_details", string(r.Token.AuthorizationDetails)) // RFC 9396 §7
 	}
 	if r.Token != nil {
 		add("id_token", r.Token.IDToken) // OIDC Core §3.2.2.5

@@ -12,6 +12,8 @@ type DeviceAuthorization struct {
 	UserCode  string
 	Scope     Scope
 	CreatedAt time.Time
+	Resource  []string // RFC 8707 §2
+	Details   string   // authorization_details as sent: RFC 9396 §3
 	ExpiresAt time.Time
 	Interval  time.Duration // the device must wait so long between two questions
 	PolledAt  time.Time     // zero: never

@@ -39,7 +39,8 @@ const (
 	AuthorizationPending            = "authorization_pending"             // RFC 8628 §3.5
 	SlowDown                        = "slow_down"                         // RFC 8628 §3.5
 	ExpiredToken                    = "expired_token"                     // RFC 8628 §3.5
-	InvalidTarget                   = "invalid_target"                    // RFC 8693 §2.2.2
+	InvalidTarget                   = "invalid_target"                    // RFC 8707 §2, RFC 8693 §2.2.2
+	InvalidAuthorizationDetails     = "invalid_authorization_details"     // RFC 9396 §5
 	InvalidToken                    = "invalid_token"                     // RFC 6750 §3.1
 	InvalidRedirectURI              = "invalid_redirect_uri"              // RFC 7591 §3.2.2
 	InvalidClientMetadata           = "invalid_client_metadata"           // RFC 7591 §3.2.2

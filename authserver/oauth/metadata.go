@@ -29,6 +29,8 @@ type Metadata struct {
 	RevocationEndpointAuthSigningAlgValuesSupported    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionEndpointAuthSigningAlgValuesSupported []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	CodeChallengeMethodsSupported                      []string `json:"code_challenge_methods_supported"`
+	AuthorizationDetailsTypesSupported                 []string `json:"authorization_details_types_supported"` // RFC 9396 §10
+	ProtectedResources                                 []string `json:"protected_resources"`                   // RFC 9728 §4
 	ClaimsSupported                                    []string `json:"claims_supported"`
 	ClaimTypesSupported                                []string `json:"claim_types_supported"`
 	ACRValuesSupported                                 []string `json:"acr_values_supported"`

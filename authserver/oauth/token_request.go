@@ -81,7 +81,7 @@ type TokenResponse struct {
 	TokenType    string `json:"token_type"`
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	RefreshToken string `json:"refresh_token,omitempty"`
-	Scope        string `json:"scope"` // always told, also where it is what was asked for
+	Scope        string `json:"scope,omitempty"` // told also where it is what was asked for
 	IDToken      string `json:"id_token,omitempty"`
 	// AuthorizationDetails is what was agreed to. RFC 9396 §7.
 	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`

@@ -92,7 +92,10 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	keys := s.ring.keys
 	strangers := outbound.Client(bool(c.Env.AllowPrivateURIs))
 	clientKeys := jwks.NewKeys(strangers, c.Now, c.Log)
-	dice := grant.Environment{Now: c.Now, Random: c.Random, Checks: c.Checks}
+	dice := grant.Environment{
+		Now: c.Now, Random: c.Random, Checks: c.Checks,
+		Resources: oauth.Resources{API: c.Env.AcmeURL.String(), Issuer: c.Env.AuthserverURL.String()},
+	}
 	s.endpoints = endpoint.New(endpoint.Endpoints{
 		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Checks: c.Checks,
 		Store: s.store, Keys: keys, Passwords: passwords, Personas: personas(),
@@ -247,7 +250,7 @@ func clientOf(c seed.Client) (oauth.Client, error) {
 		ID: c.ID, Name: c.Name, Kind: c.Kind, AuthMethods: c.TokenEndpointAuthMethods, GrantTypes: c.GrantTypes,
 		Scope: c.Scopes, RedirectURIs: c.RedirectURIs, Resource: c.Resource, RequirePKCE: c.RequirePKCE, FirstParty: c.FirstParty,
 		AlwaysAsk: c.AlwaysAsk, Purpose: c.Purpose, Developer: c.Developer, Homepage: c.Homepage, Verified: c.Verified,
-		Since: since, Reasons: c.Reasons, ActsFor: c.ActsFor,
+		Since: since, Reasons: c.Reasons, ActsFor: c.ActsFor, AuthorizationDetailsTypes: c.AuthorizationDetailsTypes,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
 		BackchannelLogoutSessionRequired: c.BackchannelLogoutURI != "",
 	}

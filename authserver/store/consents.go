@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"example.com/acme-dreams/authserver/grant"
@@ -50,8 +52,12 @@ type Approval struct {
 	Duration    oauth.Duration       // for how long
 	ConsentID   string               // of a consent that is new
 	Code        NewAuthorizationCode // its grant gets the consent and its end
-	Device      []byte               // the device that is answered in place of a code; nil: none
-	Token       bool                 // an access token is issued at once, in place of a code (RFC 6749 §4.2)
+	// RefusedDetails were asked for and not allowed: earlier grants that have such
+	// end. RFC 9396 §2.
+	RefusedDetails []oauth.AuthorizationDetail
+
+	Device []byte // the device that is answered in place of a code; nil: none
+	Token  bool   // an access token is issued at once, in place of a code (RFC 6749 §4.2)
 }
 
 // Approve answers a question with yes, in one transaction: the answer counts
@@ -92,6 +98,9 @@ func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 		} else {
 			given.ConsentID = consent.ID
 			if err := r.changeConsent(ctx, tx, *consent, a, now); err != nil {
+				return err
+			}
+			if err := r.takeBackDetails(ctx, tx, consent.ID, a.RefusedDetails, now); err != nil {
 				return err
 			}
 		}
@@ -146,6 +155,55 @@ func (r *revocations) changeConsent(ctx context.Context, tx *sqlite.Tx, was oaut
 	return nil
 }
 
+// takeBackDetails revokes earlier grants with authorization details of which a
+// part was asked for again and refused.
+func (r *revocations) takeBackDetails(ctx context.Context, tx *sqlite.Tx, consentID string, refused []oauth.AuthorizationDetail, now time.Time) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	held, err := detailsOfConsent(ctx, tx, consentID, now)
+	if err != nil {
+		return err
+	}
+	for id, details := range held {
+		overlap := slices.ContainsFunc(details, func(d oauth.AuthorizationDetail) bool { return slices.ContainsFunc(refused, d.Overlaps) })
+		if !overlap {
+			continue
+		}
+		if err := r.revokeGrant(ctx, tx, id, "authorization_details were taken back", now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// querier is a transaction or the reader pool.
+type querier interface {
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// detailsOfConsent lists the authorization details of a consent's grants that
+// have not ended, by grant.
+func detailsOfConsent(ctx context.Context, from querier, consentID string, now time.Time) (map[string][]oauth.AuthorizationDetail, error) {
+	rows, err := from.Query(ctx, `SELECT id, authorization_details FROM grants
+		WHERE consent_id = ? AND authorization_details <> '' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)`, consentID, ms(now))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string][]oauth.AuthorizationDetail{}
+	for rows.Next() {
+		var id, details string
+		if err := rows.Scan(&id, &details); err != nil {
+			return nil, err
+		}
+		if live := oauth.LiveDetails(details, now); len(live) > 0 {
+			all[id] = live
+		}
+	}
+	return all, rows.Err()
+}
+
 // EndConsent ends what a person lets a client do, and all that came from it.
 // ErrNotFound where there is nothing to end.
 func (s *Store) EndConsent(ctx context.Context, sub, clientID, reason string, now time.Time) error {
@@ -171,11 +229,29 @@ func (r *revocations) endConsent(ctx context.Context, tx *sqlite.Tx, id, reason 
 // Connection is a consent with when it was last used.
 type Connection struct {
 	oauth.Consent
-	UsedAt time.Time // zero: never
+	UsedAt  time.Time                   // zero: never
+	Details []oauth.AuthorizationDetail // that its grants have and that have not ended
 }
 
 // Connections returns a person's consents, ended ones too, newest first.
-func (s *Store) Connections(ctx context.Context, sub string) ([]Connection, error) {
+func (s *Store) Connections(ctx context.Context, sub string, now time.Time) ([]Connection, error) {
+	all, err := s.connections(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range all {
+		held, err := detailsOfConsent(ctx, s.db, c.ID, now)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range slices.Sorted(maps.Keys(held)) {
+			all[i].Details = append(all[i].Details, held[id]...)
+		}
+	}
+	return all, nil
+}
+
+func (s *Store) connections(ctx context.Context, sub string) ([]Connection, error) {
 	rows, err := s.db.Query(ctx, "SELECT "+consentColumns+`, (SELECT max(g.used_at) FROM grants g WHERE g.consent_id = c.id)
 		FROM consents c WHERE c.sub = ? ORDER BY c.changed_at DESC, c.id`, sub)
 	if err != nil {
@@ -189,7 +265,7 @@ func (s *Store) Connections(ctx context.Context, sub string) ([]Connection, erro
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Connection{c, at(used)})
+		all = append(all, Connection{Consent: c, UsedAt: at(used)})
 	}
 	return all, rows.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"example.com/acme-dreams/authserver/grant"
@@ -15,8 +16,9 @@ import (
 // use: draw another.
 func (s *Store) StartDevice(ctx context.Context, deviceCode string, d oauth.DeviceAuthorization) error {
 	err := s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO device_authorizations (hash, user_code, client_id, scope, created_at, expires_at, interval)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`, hash(deviceCode), d.UserCode, d.ClientID, d.Scope.String(), ms(d.CreatedAt), ms(d.ExpiresAt), d.Interval.Milliseconds())
+		_, err := tx.Exec(ctx, `INSERT INTO device_authorizations (hash, user_code, client_id, scope, created_at, expires_at, interval, resource, authorization_details)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, hash(deviceCode), d.UserCode, d.ClientID, d.Scope.String(), ms(d.CreatedAt), ms(d.ExpiresAt), d.Interval.Milliseconds(),
+			strings.Join(d.Resource, " "), d.Details)
 		return err
 	})
 	if sqlite.Duplicate(err) {
@@ -87,15 +89,16 @@ func (s *Store) DeviceByKey(ctx context.Context, key []byte) (oauth.DeviceAuthor
 
 func deviceByHash(ctx context.Context, from reader, hash []byte) (*oauth.DeviceAuthorization, error) {
 	var d oauth.DeviceAuthorization
-	var scope, grantID string
+	var scope, resource, grantID string
 	var created, expires, polled, denied, spent sql.NullInt64
 	var interval int64
-	err := from.QueryRow(ctx, `SELECT client_id, user_code, scope, created_at, expires_at, interval, polled_at, coalesce(grant_id, ''), denied_at, spent_at
+	err := from.QueryRow(ctx, `SELECT client_id, user_code, scope, created_at, expires_at, interval, polled_at, coalesce(grant_id, ''), denied_at, spent_at, resource, authorization_details
 		FROM device_authorizations WHERE hash = ?`, hash).
-		Scan(&d.ClientID, &d.UserCode, &scope, &created, &expires, &interval, &polled, &grantID, &denied, &spent)
+		Scan(&d.ClientID, &d.UserCode, &scope, &created, &expires, &interval, &polled, &grantID, &denied, &spent, &resource, &d.Details)
 	if err != nil {
 		return nil, err
 	}
+	d.Resource = strings.Fields(resource)
 	d.Scope, d.Interval = oauth.ParseScope(scope), time.Duration(interval)*time.Millisecond
 	d.CreatedAt, d.ExpiresAt, d.PolledAt, d.Denied, d.Redeemed = at(created), at(expires), at(polled), denied.Valid, spent.Valid
 	if grantID == "" {

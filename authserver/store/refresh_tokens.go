@@ -66,9 +66,9 @@ func (s *Store) RefreshToken(ctx context.Context, token string) (*oauth.RefreshT
 	var t oauth.RefreshToken
 	var scope string
 	var expires, idle, spent, ends, revoked sql.NullInt64
-	err := s.db.QueryRow(ctx, `SELECT r.expires_at, r.idle_expires_at, r.spent_at, g.id, g.client_id, g.sub, g.scope, g.expires_at, g.revoked_at
+	err := s.db.QueryRow(ctx, `SELECT r.expires_at, r.idle_expires_at, r.spent_at, g.id, g.client_id, g.sub, g.scope, g.expires_at, g.revoked_at, g.authorization_details
 		FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id WHERE r.hash = ?`, hash(token)).
-		Scan(&expires, &idle, &spent, &t.Grant.ID, &t.Grant.ClientID, &t.Grant.Sub, &scope, &ends, &revoked)
+		Scan(&expires, &idle, &spent, &t.Grant.ID, &t.Grant.ClientID, &t.Grant.Sub, &scope, &ends, &revoked, &t.Grant.AuthorizationDetails)
 	if err != nil {
 		return nil, notFound(err)
 	}

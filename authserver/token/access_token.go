@@ -18,11 +18,12 @@ type AccessToken struct {
 	Subject   string   `json:"sub"` // the person, or the client where it acts for itself
 	Audience  Audience `json:"aud"`
 	ClientID  string   `json:"client_id"`
-	Scope     string   `json:"scope"`
+	Scope     string   `json:"scope,omitempty"`
 	JWTID     string   `json:"jti"`
 	IssuedAt  int64    `json:"iat"` // seconds since 1970
 	ExpiresAt int64    `json:"exp"`
 	AuthTime  int64    `json:"auth_time,omitempty"`
+	ACR       string   `json:"acr,omitempty"` // how the person signed in; RFC 9068 §2.2.1
 	// GrantID is ours: the authorization that the token came from, so that one
 	// revocation reaches all its tokens; absent where no person was asked, but
 	// for clients that can go (oauth.OwnGrant).

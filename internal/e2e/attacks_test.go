@@ -32,6 +32,8 @@ func attacks() []Attack {
 		pushedAttacks,
 		logoutAttacks,
 		logoutTokenAttacks,
+		targetAttacks,
+		detailAttacks,
 	)
 }
 
@@ -39,7 +41,16 @@ func attacks() []Attack {
 // rule would stop it: each with the reason why it stands all the same.
 var doubled = func() map[string]string {
 	all := map[string]string{}
-	for _, some := range []map[string]string{tokenDoubled, acmeDoubled, dpopDoubled, siteDoubled, dreamsDoubled, pushedDoubled, logoutTokenDoubled} {
+	for _, some := range []map[string]string{
+		tokenDoubled,
+		acmeDoubled,
+		dpopDoubled,
+		siteDoubled,
+		dreamsDoubled,
+		pushedDoubled,
+		logoutTokenDoubled,
+		targetDoubled,
+	} {
 		maps.Copy(all, some)
 	}
 	return all

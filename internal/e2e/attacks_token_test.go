@@ -116,7 +116,10 @@ var tokenAttacks = []Attack{
 		Rule:    "access token at userinfo has the scope openid",
 		Refused: "403 insufficient_scope",
 		Try: func(t testing.TB, w *World) (bool, string) {
-			return w.userinfo(t, w.Tokens(t, "alice", "profile email").String("access_token"))
+			return w.userinfo(t, w.forge(t, func(f forged) {
+				f.Claims["scope"], f.Claims["aud"] = "profile email", []string{w.Acme, w.Auth}
+				delete(f.Claims, "grant_id")
+			}))
 		},
 	},
 

@@ -101,6 +101,11 @@ func TestAWriteAfterFiveMinutesWantsALogin(t *testing.T) {
 	if answer := w.writes(t, stepped.String("access_token")); answer.Status != 200 {
 		t.Errorf("after the login: %d %s", answer.Status, answer.Body)
 	}
+	// RFC 9470 §6.2: a resource server that asks is told too.
+	told := w.introspect(t, "acme-api", stepped.String("access_token")).JSON()
+	if at, _ := told["auth_time"].(float64); w.Clock.Now().Unix()-int64(at) > 60 || told["acr"] == nil {
+		t.Errorf("introspection: auth_time %v, acr %v", told["auth_time"], told["acr"])
+	}
 }
 
 // waitForAcmeLater waits until Acme has heard of revocations at the new time.

@@ -40,7 +40,7 @@ if (navigator.clipboard) {
 }
 
 for (const counter of document.querySelectorAll("[data-ticked]")) {
-  const boxes = [...(counter.closest("form")?.querySelectorAll("input[type=checkbox][name=scope]:enabled") ?? [])];
+  const boxes = [...(counter.closest("form")?.querySelectorAll("input[type=checkbox]:enabled") ?? [])];
   const count = () => {
     counter.textContent = counter.dataset.ticked
       .replaceAll("{n}", boxes.filter((box) => box.checked).length)

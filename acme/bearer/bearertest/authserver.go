@@ -159,6 +159,14 @@ func (a *Authserver) Claims(sub, scope string) jwt.MapClaims {
 	}
 }
 
+// Detail is a good authorization detail about some topics, as a claim has it.
+func (a *Authserver) Detail(topics ...string) map[string]any {
+	return map[string]any{
+		"type": "travel_preferences", "locations": []string{Resource}, "actions": []string{"read"},
+		"topics": topics, "days": 30, "expires_at": a.Clock.Now().Unix() + 60,
+	}
+}
+
 // Token is a good access token with these claims.
 func (a *Authserver) Token(claims jwt.MapClaims) string {
 	return Sign(a.Keys[0], map[string]any{}, claims)

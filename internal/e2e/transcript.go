@@ -81,7 +81,7 @@ type Scene struct {
 	From, To string // Browser, Dreams, Accounts or Acme
 	Method   string
 	Path     string
-	Having   string // "name=value" in the form; empty: any
+	Having   string // "name=value" in the form or the query; empty: any
 	Source   string // whose rules it follows
 	Words    string // what it is for
 }
@@ -95,7 +95,8 @@ func (r *Recorder) Take(w *World, s Scene) (Exchange, bool) {
 	for i := range r.exchanges {
 		e := &r.exchanges[i]
 		if !e.alreadyWritten && e.From == s.From && w.nameOf(e.Request.URL) == s.To &&
-			e.Request.Method == s.Method && e.Request.URL.Path == s.Path && e.form.Get(name) == value {
+			e.Request.Method == s.Method && e.Request.URL.Path == s.Path &&
+			(e.form.Get(name) == value || e.Request.URL.Query().Get(name) == value) {
 			e.alreadyWritten = true
 			return *e, true
 		}

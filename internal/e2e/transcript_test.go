@@ -30,6 +30,7 @@ func TestTranscripts(t *testing.T) {
 		"jwt_bearer":         transcribeJWTBearer,
 		"implicit":           transcribeImplicit,
 		"password":           transcribePassword,
+		"logout":             transcribeLogout,
 		"par":                transcribePAR,
 		"jar":                transcribeJAR,
 	} {

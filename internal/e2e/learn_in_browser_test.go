@@ -3,6 +3,9 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"example.com/acme-dreams/internal/e2e/chrome"
 )
 
 // Every lesson is run by a real browser, and its page looked at before and
@@ -31,6 +34,43 @@ func TestEveryLessonInABrowser(t *testing.T) {
 		}
 	}
 	a.open("lessons, night", w.Dreams+"/night", 200)
+	found.report(t)
+}
+
+// labSlugs are the lessons about what goes around the grants.
+var labSlugs = []string{"par", "jar", "dpop", "registration", "step-up", "logout", "introspection"}
+
+// And so is every lesson of the lab, with a login that is old enough for step-up.
+func TestEveryLessonOfTheLabInABrowser(t *testing.T) {
+	b := realBrowser(t)
+	w := New(t, Options{})
+	var found findings
+	a := newAuditor(t, w, b, &found)
+	a.tab.Open(w.Auth + "/login")
+	a.signIn("alice", "wanderlust")
+	w.Clock.Advance(6 * time.Minute)
+	a.open("lab, not yet run", w.Dreams+"/learn/dpop", 200)
+	for _, slug := range labSlugs {
+		a.tab.Open(w.Dreams + "/learn/" + slug)
+		a.tab.Click("#run")
+		for range 6 {
+			switch at := a.tab.Address(); {
+			case strings.HasPrefix(at, w.Auth+"/login"):
+				a.signIn("alice", "wanderlust")
+			case strings.HasPrefix(at, w.Auth):
+				chrome.Evaluate[bool](a.tab, `document.querySelectorAll("input[type=checkbox]:not(:disabled)").forEach(box => box.checked = true), true`)
+				a.tab.Click("#allow")
+			}
+		}
+		a.tab.Seen() // what the other pages say is looked at elsewhere
+		if at := a.tab.Address(); at != w.Dreams+"/learn/"+slug+"#result" {
+			t.Fatalf("%s ended at %s: %.600s", slug, at, a.tab.Text())
+		}
+		a.look("lab, "+slug, 200, 200)
+		if text := a.tab.Text(); !strings.Contains(text, "✓ Refused") || strings.Contains(text, "ended early") || strings.Contains(text, "should have been") {
+			t.Errorf("%s: %.600s", slug, text)
+		}
+	}
 	found.report(t)
 }
 

@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"html"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// runLab presses the button of one of the lab's lessons, signs in as alice and
+// allows whatever Acme asks about, until the browser is back with the result.
+func runLab(t *testing.T, w *World, b *Browser, slug string) string {
+	t.Helper()
+	return backAtTheLab(t, w, b, slug, b.Form(b.Get(w.Dreams+"/learn/"+slug), "run").Submit())
+}
+
+func backAtTheLab(t *testing.T, w *World, b *Browser, slug string, page Page) string {
+	t.Helper()
+	for range 8 {
+		if !strings.HasPrefix(page.URL.String(), w.Auth) {
+			break
+		}
+		if strings.Contains(page.Body, `name="password"`) {
+			page = w.LogIn(b, page, "alice", "wanderlust")
+			continue
+		}
+		form := b.Form(page, "decision")
+		ticked := url.Values{"decision": {"allow"}}
+		for _, box := range form.Boxes {
+			name, value, _ := strings.Cut(box, "=")
+			ticked[name] = append(ticked[name], value)
+		}
+		page = form.With(ticked).Submit()
+	}
+	if page.Status != 200 || !strings.HasPrefix(page.URL.String(), w.Dreams+"/learn/"+slug) {
+		t.Fatalf("%s ended at %d %s: %v\n%.2000s", slug, page.Status, page.URL, page.Visited, page.Body)
+	}
+	return html.UnescapeString(page.Body)
+}
+
+// Each lesson of the lab runs for real, and what somebody tries in vain is refused
+// for real.
+func TestTheLabRunsAndItsRefusalsAreReal(t *testing.T) {
+	tests := []struct {
+		slug     string
+		says     []string
+		refused  []string // the error codes, in their order
+		refusals int
+	}{
+		{"par", []string{"urn:ietf:params:oauth:request_uri:", "✓ Ignored", "201 Created", "client_assertion", "scope=openid profile preferences:read"},
+			[]string{"invalid_request_uri", "invalid_request", "invalid_client"}, 3},
+		{"jar", []string{"oauth-authz-req+jwt", "code_challenge_method", "The request that Dreams signed"},
+			[]string{"invalid_request_object", "invalid_request_object", "invalid_request_object"}, 3},
+		{"dpop", []string{"use_dpop_nonce", "dpop+jwt", "Alice Moreau", "jkt", "dpop_jkt"},
+			[]string{"invalid_token", "invalid_token", "invalid_dpop_proof"}, 3},
+		{"registration", []string{"registration_access_token", "Dreams for an evening", "204 No Content"},
+			[]string{"invalid_redirect_uri", "invalid_client_metadata", "invalid_token", "invalid_token"}, 4},
+		{"logout", []string{"post_logout_redirect_uri", "id_token_hint", "/lab/logged-out"},
+			[]string{"invalid_request", "login_required"}, 2},
+		{"introspection", []string{"token-introspection+jwt", "token_introspection", `{"active":false}`}, nil, 4},
+	}
+	w := New(t, Options{})
+	for _, tt := range tests {
+		t.Run(tt.slug, func(t *testing.T) {
+			b := NewBrowser(t)
+			w.SignIn(b, "alice")
+			page := runLab(t, w, b, tt.slug)
+			says(t, page, tt.says...)
+			saysNot(t, page, "should have been", "ended early", "does not offer it")
+			if n := strings.Count(page, "✓ Refused"); n != tt.refusals {
+				t.Errorf("%d refusals, want %d", n, tt.refusals)
+			}
+			var codes []string
+			for i, rest := 0, page; ; i++ {
+				_, after, found := strings.Cut(rest, `<code id="refusal`)
+				if !found {
+					break
+				}
+				_, after, _ = strings.Cut(after, ">")
+				code, after, _ := strings.Cut(after, "<")
+				codes, rest = append(codes, code), after
+			}
+			if got, want := strings.Join(codes, " "), strings.Join(tt.refused, " "); got != want {
+				t.Errorf("refused with %s, want %s\n%s", got, want, section(page))
+			}
+		})
+	}
+}
+
+// RFC 9470: an old login is sent back with max_age=300, and comes back.
+func TestTheLabStepsUp(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	w.SignIn(b, "alice")
+	w.Clock.Advance(6 * time.Minute)
+	page := runLab(t, w, b, "step-up")
+	says(t, page, "insufficient_user_authentication", "<dt>max_age", "300", "Acme took the write", "The ID token of the new login")
+	saysNot(t, page, "should have been", "ended early", "does not offer it", "did not tick")
+	if n := strings.Count(page, "✓ Refused"); n != 2 {
+		t.Errorf("%d refusals, want 2\n%s", n, section(page))
+	}
+}
+
+// Who has signed in a moment ago may write, and is refused five minutes later, with
+// the same token.
+func TestTheLabWaitsUntilTheLoginIsOld(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	w.SignIn(b, "alice")
+	page := runLab(t, w, b, "step-up")
+	says(t, page, "so Acme took the write", "It goes on")
+	saysNot(t, page, "✓ Refused", "ended early")
+	if waiting := b.Get(w.Dreams + "/learn/step-up"); waiting.Header.Get("Refresh") == "" {
+		t.Error("the page does not open itself again")
+	}
+	w.Clock.Advance(6 * time.Minute)
+	page = backAtTheLab(t, w, b, "step-up", b.Get(w.Dreams+"/learn/step-up"))
+	says(t, page, "insufficient_user_authentication", "Acme took the write")
+	saysNot(t, page, "ended early", "It goes on", "should have been")
+}
+
+// What was granted by these lessons is not what the person connected.
+func TestTheLabConnectsNobody(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	w.SignIn(b, "alice")
+	runLab(t, w, b, "par")
+	says(t, b.Get(w.Dreams+"/offers").Body, "No offers yet")
+}
+
+// The lab registers once and remembers it, and anew where the server has
+// forgotten it.
+func TestTheLabRegistersAnewWhereItIsForgotten(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	w.SignIn(b, "alice")
+	client := func() string {
+		page := b.Form(b.Get(w.Dreams+"/learn/jar"), "run").Submit()
+		for _, address := range append(page.Visited, "GET "+page.URL.String()) {
+			_, query, _ := strings.Cut(address, "?")
+			values, _ := url.ParseQuery(query)
+			if id := values.Get("client_id"); id != "" {
+				return id
+			}
+		}
+		t.Fatalf("no client_id: %v", page.Visited)
+		return ""
+	}
+	first := client()
+	if again := client(); again != first {
+		t.Errorf("registered twice: %s and %s", first, again)
+	}
+	runSQL(t, w.DataDir+"/authserver.db", []string{"DELETE FROM clients WHERE client_id = '" + first + "'"})
+	w.Stop()
+	w = New(t, Options{DataDir: w.DataDir})
+	w.SignIn(b, "alice")
+	if anew := client(); anew == first {
+		t.Error("the server does not know this client any more")
+	}
+}
+
+// RFC 7591 §3: a registration that is not open to everybody.
+func TestTheLabBringsTheRegistrationToken(t *testing.T) {
+	w := New(t, Options{Env: map[string]string{"REGISTRATION_TOKEN": "let-me-in"}})
+	b := NewBrowser(t)
+	w.SignIn(b, "alice")
+	saysNot(t, runLab(t, w, b, "registration"), "ended early")
+}

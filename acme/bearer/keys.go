@@ -40,9 +40,10 @@ type Keys struct {
 
 	refreshing sync.Mutex // one answer at a time: an older one never replaces a newer one
 
-	mu       sync.Mutex
-	asked    time.Time     // when an unknown kid last made us ask
-	fetching chan struct{} // closes when that answer is there; nil: none is on its way
+	mu     sync.Mutex
+	next   chan struct{} // closes when a question that is still to be asked is answered; nil: none is
+	asked  time.Time     // when an unknown kid last made us ask; this computer's time
+	failed time.Time     // when that came to nothing; zero: it did not
 }
 
 // keySet is never changed. A set that comes again as it was stays the same
@@ -59,13 +60,15 @@ func NewKeys(issuer string, client *http.Client, now func() time.Time, log *slog
 }
 
 const (
-	// refetchAfter is how often an unknown kid may make us ask: anybody can
-	// invent one, and the authorization server must not suffer for it. Who uses up
-	// our question keeps no new key from us: the feed tells when there is one.
-	refetchAfter = 10 * time.Second
-	// retryAfter is the same while we have no keys at all, or know that there are
-	// others.
+	// askEvery is how often unknown kids may make us ask: anybody can invent one,
+	// and the authorization server must not suffer for it. Who comes sooner waits
+	// for the next question, and is not refused for what a stranger asked before.
+	askEvery = 250 * time.Millisecond
+	// retryAfter is the pause after a question that nobody answered. Meanwhile
+	// nobody waits.
 	retryAfter = time.Second
+	// refetchAfter is the same while we have keys, and nobody asks for another.
+	refetchAfter = 10 * time.Second
 	// refreshEvery is how long a key that was withdrawn may live on here.
 	refreshEvery = 5 * time.Minute
 	fetchTimeout = 5 * time.Second
@@ -80,9 +83,9 @@ func (k *Keys) Key(ctx context.Context, id string) (*Key, error) {
 	if set != nil && set.byID[id] != nil {
 		return set.byID[id], nil
 	}
-	if fetching := k.fetch(set != nil && !k.behind()); fetching != nil {
+	if answered := k.ask(); answered != nil {
 		select {
-		case <-fetching:
+		case <-answered:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -118,31 +121,37 @@ func (k *Keys) behind() bool {
 	return announced != nil && set != nil && set.etag != "" && set.etag != *announced
 }
 
-// fetch starts asking, unless it is too soon for that. It returns what closes
-// when the answer is there: everybody who misses a key waits for the same one.
-func (k *Keys) fetch(current bool) <-chan struct{} {
-	wait := retryAfter
-	if current {
-		wait = refetchAfter
-	}
+// ask asks for the keys, and returns what closes when the answer is there. A
+// question that is on its way may have been answered before the key was there,
+// so that it is always the next one: everybody who misses a key waits for the
+// same. It is nil shortly after a question that nobody answered.
+func (k *Keys) ask() <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.now()
-	if k.fetching != nil || (!k.asked.IsZero() && now.Sub(k.asked) < wait) {
-		return k.fetching
+	if k.next != nil {
+		return k.next
 	}
-	done := make(chan struct{})
-	k.asked, k.fetching = now, done
+	if !k.failed.IsZero() && k.now().Sub(k.failed) < retryAfter {
+		return nil
+	}
+	answered := make(chan struct{})
+	k.next = answered
+	wait := time.Until(k.asked.Add(askEvery))
 	go func() { // no caller's own: when one hangs up, the others still wait
-		if err := k.Refresh(context.Background()); err != nil {
+		defer close(answered)
+		time.Sleep(wait)
+		k.mu.Lock()
+		k.next, k.asked = nil, time.Now()
+		k.mu.Unlock()
+		err := k.Refresh(context.Background())
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.failed = (time.Time{}); err != nil {
+			k.failed = k.now()
 			k.log.Debug("keys for an unknown kid", "error", err)
 		}
-		k.mu.Lock()
-		k.fetching = nil
-		k.mu.Unlock()
-		close(done)
 	}()
-	return done
+	return answered
 }
 
 // Work fetches the keys before the first token comes, when the feed tells of

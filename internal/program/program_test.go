@@ -26,7 +26,8 @@ const mark = "as-acme"
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == mark {
 		os.Args = append(os.Args[:1], os.Args[2:]...)
-		os.Exit(program.Main("acme", func(env environment.Environment) environment.BaseURL { return env.AcmeURL }, compose))
+		os.Exit(program.Main("acme", func(env environment.Environment) environment.BaseURL { return env.AcmeURL }, compose,
+			program.Command{Name: "add", Run: add}))
 	}
 	os.Exit(m.Run())
 }
@@ -56,6 +57,18 @@ func compose(ctx context.Context, c program.Config) (program.Server, error) {
 		_, _ = io.WriteString(w, "whole")
 	})
 	return server{mux}, nil
+}
+
+// add is a command of the program's own.
+func add(_ context.Context, c program.Config, args []string, out io.Writer) error {
+	switch len(args) {
+	case 0:
+		return program.Usage{Reason: "add: expected a word"}
+	case 1:
+		fmt.Fprintln(out, c.Env.AcmeURL, args[0])
+		return nil
+	}
+	return errors.New("add: too\nmany")
 }
 
 func (server) Work(ctx context.Context) {
@@ -170,6 +183,24 @@ func TestAnUnknownArgumentIsStatus2(t *testing.T) {
 	p := start(t, nil, "--port=9001")
 	if status := p.status(t); status != 2 || !strings.Contains(p.stderr.String(), `"--port=9001" is not known`) {
 		t.Errorf("status %d, %q", status, p.stderr)
+	}
+}
+
+func TestACommandRunsInsteadOfTheServer(t *testing.T) {
+	for _, tt := range []struct {
+		args           []string
+		status         int
+		stdout, stderr string
+	}{
+		{[]string{"add", "one"}, 0, " one\n", ""},
+		{[]string{"add"}, 2, "", "acme: add: expected a word\n"},
+		{[]string{"add", "one", "two"}, 1, "", "acme: add: too; many\n"},
+		{[]string{"subtract"}, 2, "", "acme: argument \"subtract\" is not known: expected none, or healthcheck or add\n"},
+	} {
+		p := start(t, nil, tt.args...)
+		if status := p.status(t); status != tt.status || strings.TrimPrefix(p.stdout.String(), p.url) != tt.stdout || p.stderr.String() != tt.stderr {
+			t.Errorf("%v: status %d, said %q and %q", tt.args, status, p.stdout, p.stderr)
+		}
 	}
 }
 

@@ -10,8 +10,9 @@ help: ## this list
 run: ## start the three programs and say what to open; Ctrl-C stops them
 	@go build -o bin/dev ./internal/dev && exec bin/dev
 
-test: ## all tests, in a real browser too; without one: make test BROWSER=none
+test: ## all tests, in a real browser and with clients from npm; without: make test BROWSER=none NODE=none
 	@E2E_BROWSER="$$(sh tools/browser.sh '$(if $(filter command line,$(origin BROWSER)),$(BROWSER))')" && export E2E_BROWSER && \
+	E2E_NODE="$$(sh tools/node.sh '$(if $(filter command line,$(origin NODE)),$(NODE))')" && export E2E_NODE && \
 	set -x && go test -timeout=20m $(GOTESTFLAGS) ./...
 
 check: ## before every commit: gofmt, vet, staticcheck, generated files, the quick tests

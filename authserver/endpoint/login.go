@@ -93,7 +93,7 @@ func formActionSource(uri string) string {
 	switch {
 	case err != nil || u.Scheme == "":
 		return ""
-	case u.Host == "" || strings.HasPrefix(u.Host, "["):
+	case oauth.Origin(uri) == "" || strings.HasPrefix(u.Host, "["):
 		return u.Scheme + ":"
 	}
 	return oauth.Origin(uri)

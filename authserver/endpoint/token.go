@@ -92,6 +92,10 @@ func (e *Endpoints) Token(c echo.Context) error {
 		e.record(c, "tokens issued with a warning", "", client.ID, issue.Warning)
 	}
 
+	if err := e.Store.ClientUsed(ctx, client, e.Now()); err != nil {
+		e.Log.Error("that a client is used could not be noted", "client_id", client.ID, "error", err)
+	}
+
 	// 5. Answer.
 	return answerJSON(c, http.StatusOK, answer)
 }

@@ -191,6 +191,7 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 		Client: page.ConsentClient{
 			Name: p.Client.Name, Developer: p.Client.Developer, Verified: p.Client.Verified, FirstParty: p.Client.FirstParty,
 			Host: oauth.HostOf(p.RedirectURI), Since: day(p.Client.Since), Purpose: p.Client.Purpose,
+			PolicyURI: p.Client.PolicyURI, TermsURI: p.Client.TosURI,
 		},
 		Person: page.ConsentPerson{Name: user.Name, Email: user.Email},
 		Durations: []page.ConsentDuration{

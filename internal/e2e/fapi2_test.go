@@ -234,15 +234,6 @@ var fapi2Modules = map[string]func(f *fapi){
 			f.t.Errorf("ID token %v, userinfo %d %s", id, userinfo.Status, userinfo.Body)
 		}
 	},
-	"access-token-type-header-case-sensitivity": func(f *fapi) {
-		_, _, tokens := f.succeeds(nil, nil)
-		token, address := tokens.String("access_token"), f.Acme+"/api/v1/me/preferences"
-		f.one.holder.API(f.t, http.MethodGet, "/me/preferences", token) // brings the nonce
-		header := http.Header{"Authorization": {"dpOp " + token}, "Dpop": {f.one.holder.Proof(http.MethodGet, address, token)}}
-		if api := f.Do(f.t, http.MethodGet, address, header, ""); api.Status != http.StatusOK {
-			f.t.Errorf("%d %s", api.Status, api.Body)
-		}
-	},
 	"ensure-different-nonce-inside-and-outside-request-object": func(f *fapi) {
 		if _, id, _ := f.succeeds(nil, url.Values{"nonce": {"N2"}}); id["nonce"] != "N1" {
 			f.t.Errorf("ID token %v", id)
@@ -388,18 +379,19 @@ var fapi2Modules = map[string]func(f *fapi){
 	"par-test-token-endpoint-url-as-audience-fails": func(f *fapi) { f.wantAssertion(changes{"aud": f.Auth + "/token"}, "401 invalid_client") },
 }
 
-// fapi2NotHere are the plan's other modules: about proofs, in dpop_test.go, and
+// fapi2NotHere are the plan's other modules: about proofs, in fapi_dpop_test.go, and
 // about what a country added, which no profile of ours has.
 var fapi2NotHere = map[string]string{
-	"check-dpop-proof-nbf-exp":                                          "dpop_test.go",
-	"ensure-dpopproof-with-iat-10seconds-before-succeeds":               "dpop_test.go",
-	"ensure-dpopproof-with-iat-10seconds-after-succeeds":                "dpop_test.go",
-	"ensure-mismatched-dpop-jkt-fails":                                  "dpop_test.go",
-	"ensure-token-endpoint-fails-with-mismatched-dpop-proof-jkt":        "dpop_test.go",
-	"ensure-token-endpoint-fails-with-mismatched-dpop-jkt":              "dpop_test.go",
-	"ensure-dpopproof-at-par-endpoint-binding-success":                  "dpop_test.go",
-	"ensure-dpop-auth-code-binding-success":                             "dpop_test.go",
-	"dpop-negative-tests":                                               "dpop_test.go",
+	"access-token-type-header-case-sensitivity":                         "fapi_dpop_test.go",
+	"check-dpop-proof-nbf-exp":                                          "fapi_dpop_test.go",
+	"ensure-dpopproof-with-iat-10seconds-before-succeeds":               "fapi_dpop_test.go",
+	"ensure-dpopproof-with-iat-10seconds-after-succeeds":                "fapi_dpop_test.go",
+	"ensure-mismatched-dpop-jkt-fails":                                  "fapi_dpop_test.go",
+	"ensure-token-endpoint-fails-with-mismatched-dpop-proof-jkt":        "fapi_dpop_test.go",
+	"ensure-token-endpoint-fails-with-mismatched-dpop-jkt":              "fapi_dpop_test.go",
+	"ensure-dpopproof-at-par-endpoint-binding-success":                  "fapi_dpop_test.go",
+	"ensure-dpop-auth-code-binding-success":                             "fapi_dpop_test.go",
+	"dpop-negative-tests":                                               "fapi_dpop_test.go",
 	"ensure-server-handles-non-matching-intent-id":                      "United Kingdom: intents",
 	"test-essential-acr-sca-claim":                                      "United Kingdom: strong customer authentication",
 	"australia-connectid-ensure-invalid-purpose-fails":                  "Australia",

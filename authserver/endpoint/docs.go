@@ -59,6 +59,7 @@ func (e *Endpoints) DecisionsPage(c echo.Context) error {
 		{What: "Refresh token", Lives: "90 days unused, " + in(e.Env.RefreshTokenTTL.Value()) + " in any case, each used once", Source: "RFC 9700 §4.14.2"},
 		{What: "ID token", Lives: in(IDTokenTTL), Source: "ours"},
 		{What: "Pushed request", Lives: in(pushedRequestTTL) + " until the person comes, answered once", Source: "RFC 9126 §2.2"},
+		{What: "DPoP proof", Lives: "a minute, used once; the nonce in it is good for five", Source: "RFC 9449 §8, §11.1"},
 		{What: "Device code", Lives: in(e.Env.DeviceCodeTTL.Value()) + ", asked every " + in(e.Env.DevicePollInterval.Value()), Source: "RFC 8628 §3.2"},
 		{What: "Sign-in", Lives: in(sessionTTL) + ", or 14 days where the person ticked it", Source: "ours"},
 		{What: "Question on the consent page", Lives: in(interactionTTL) + ", answered once", Source: "ours"},
@@ -89,6 +90,12 @@ var decisions = []page.Decision{
 		Answer:     "They are signed JWTs (RFC 9068). Acme verifies them by itself and learns of revocations by a feed that waits for news: refused within two seconds, and no private data at all when the feed has been silent for 30 seconds.",
 		Why:        "Introspection on every call would be exact and slow, and would put the authorization server into every request. A self-contained token without a feed would be fast and could not be taken back.",
 		Production: "Tokens of minutes instead of an hour make the feed less important; keep both.",
+	},
+	{
+		Question:   "What if a token is stolen?",
+		Answer:     "A client that proves a key with every request (DPoP, RFC 9449) gets tokens that are bound to it, by any grant: without the key they open nothing. A client can be registered for such tokens alone. Proofs hold a nonce of the server’s and are used once.",
+		Why:        "A bearer token is whoever’s who has it. Nonces keep somebody who had the key for a minute from making proofs for later; that a proof is used once keeps whoever reads along from sending it again.",
+		Production: "Nonces and used proofs are in this process’s memory. Behind several processes the nonces’ key has to be shared, and the used proofs too, or a proof is good once at each.",
 	},
 	{
 		Question: "What does a person decide?",

@@ -167,7 +167,7 @@ func (t *Transcript) String() string {
 // secrets are the parameters and members whose values are made at random.
 var secrets = []string{
 	"code", "state", "nonce", "code_challenge", "code_verifier", "access_token", "refresh_token", "id_token",
-	"request_uri", "request", "device_code", "user_code", "assertion", "subject_token", "interaction", "csrf", "jti", "grant_id", "at_hash", "sid", "logout_token", "id_token_hint", "kid", "x", "y", "n",
+	"request_uri", "request", "device_code", "user_code", "assertion", "subject_token", "interaction", "csrf", "jti", "grant_id", "at_hash", "ath", "jkt", "dpop_jkt", "sid", "logout_token", "id_token_hint", "kid", "x", "y", "n",
 }
 
 // name gives a random value its name.
@@ -220,6 +220,11 @@ func (t *Transcript) request(e Exchange) {
 	case authorization != "":
 		t.line("Authorization: %s", authorization)
 	}
+	if proof := e.Request.Header.Get("DPoP"); proof != "" {
+		t.name("proof", proof)
+		t.line("DPoP: %s", proof)
+		t.token(proof)
+	}
 	t.token(query.Get("request"))
 	if e.RequestBody == "" {
 		return
@@ -252,18 +257,20 @@ func (t *Transcript) parameters(first, indent, encoded string) {
 }
 
 // answers are the headers worth reading.
-var answers = []string{"Location", "Content-Type", "Cache-Control", "WWW-Authenticate", "Retry-After"}
+var answers = []string{"Location", "Content-Type", "Cache-Control", "WWW-Authenticate", "DPoP-Nonce", "Retry-After"}
 
 func (t *Transcript) response(e Exchange) {
 	resp := e.Response
 	t.line("HTTP/1.1 %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	for _, header := range answers {
-		value := resp.Header.Get(header)
-		switch {
-		case value == "":
-		case header == "Location":
-			t.location(value)
-		default:
+		for _, value := range resp.Header.Values(header) {
+			switch header {
+			case "Location":
+				t.location(value)
+				continue
+			case "DPoP-Nonce":
+				t.name("nonce", value)
+			}
 			t.line("%s: %s", header, value)
 		}
 	}
@@ -381,7 +388,7 @@ func (t *Transcript) nameMembers(value any) {
 				t.name(name, s)
 			}
 		}
-		for _, name := range []string{"keys"} {
+		for _, name := range []string{"keys", "jwk", "cnf"} {
 			t.nameMembers(v[name])
 		}
 	case []any:

@@ -33,6 +33,7 @@ func TestTranscripts(t *testing.T) {
 		"logout":             transcribeLogout,
 		"par":                transcribePAR,
 		"jar":                transcribeJAR,
+		"dpop":               transcribeDPoP,
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := &Recorder{}

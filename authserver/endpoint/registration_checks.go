@@ -10,6 +10,7 @@ import (
 
 	"example.com/acme-dreams/authserver/jwks"
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/check"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/outbound"
@@ -294,7 +295,7 @@ func keysGiven(r registering) error {
 }
 
 // signingAlgorithms are what we sign with for a client that asks.
-var signingAlgorithms = []string{"RS256", "ES256"}
+var signingAlgorithms = token.Algorithms
 
 func algorithmsSupported(r registering) error {
 	for _, a := range []struct {

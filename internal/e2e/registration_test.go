@@ -511,6 +511,19 @@ var dynamicModules = map[string]func(*dynamicParty){
 			r.Errorf("refresh: %d %s", next.Status, next.Body)
 		}
 	},
+	// The suite asks the operator to rotate, and wants a key that it did not see
+	// before and a login that is signed with it.
+	"oidcc-server-rotate-keys": func(r *dynamicParty) {
+		r.register(nil)
+		r.succeed(nil)
+		before := r.w.kids(r)
+		r.w.rotateKeys(r)
+		waitFor(r, within, "a login is signed with a new key", func() bool {
+			header, _ := parts(r, r.succeed(nil).String("id_token"))
+			kid, _ := header["kid"].(string)
+			return slices.Contains(r.w.kids(r), kid) && !slices.Contains(before, kid)
+		})
+	},
 	"oidcc-refresh-token-rp-key-rotation": func(r *dynamicParty) {
 		keys := newRotatingKeys(r)
 		r.register(map[string]any{"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys.URL + "/jwks"})

@@ -100,6 +100,7 @@ func (e *Endpoints) Metadata(paths map[string]string) (echo.HandlerFunc, error) 
 		UserinfoSigningAlgValuesSupported: token.Algorithms, IntrospectionSigningAlgValuesSupported: token.Algorithms,
 
 		TokenEndpointAuthMethodsSupported:         append(slices.Clone(confidential), oauth.NoAuthentication),
+		TokenEndpointAuthMethodsRefused:           oauth.RefusedAuthMethods,
 		RevocationEndpointAuthMethodsSupported:    append(slices.Clone(confidential), oauth.NoAuthentication),
 		IntrospectionEndpointAuthMethodsSupported: confidential,
 

@@ -250,8 +250,9 @@ func authMethodSupported(r registering) error {
 	switch r.TokenEndpointAuthMethod {
 	case oauth.ClientSecretBasic, oauth.ClientSecretPost, oauth.PrivateKeyJWT, oauth.NoAuthentication:
 		return nil
-	case "client_secret_jwt":
-		return unfit("token_endpoint_auth_method client_secret_jwt is not supported: it needs the secret in the clear, and only its hash is stored; use private_key_jwt")
+	}
+	if reason, known := oauth.RefusedAuthMethods[r.TokenEndpointAuthMethod]; known {
+		return unfit("token_endpoint_auth_method %s is not supported: %s", r.TokenEndpointAuthMethod, reason)
 	}
 	return unfit("token_endpoint_auth_method %q is not supported", limit(r.TokenEndpointAuthMethod, 100))
 }

@@ -28,6 +28,12 @@ const (
 	NoAuthentication  = "none"
 )
 
+// RefusedAuthMethods are ways in which no client authenticates here, each with
+// the reason.
+var RefusedAuthMethods = map[string]string{
+	"client_secret_jwt": "it needs the secret in the clear, and only its hash is stored; use private_key_jwt",
+}
+
 // Client is a registered application. RFC 6749 §2, RFC 7591 §2. It does not
 // change once it is in use: the store hands out a new one after an edit.
 type Client struct {

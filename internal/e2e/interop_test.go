@@ -326,6 +326,22 @@ func TestAuthenticationMethodsAreThoseOfTheMetadata(t *testing.T) {
 	}
 }
 
+// Whoever looks for client_secret_jwt finds in the metadata why it is not there.
+func TestTheMetadataSaysWhyAMethodIsRefused(t *testing.T) {
+	t.Parallel()
+	w := New(t, authserverAlone)
+	document := w.Do(t, "GET", w.Auth+"/.well-known/openid-configuration", nil, "").JSON()
+	refused, _ := document["token_endpoint_auth_methods_refused"].(map[string]any)
+	if reason, _ := refused["client_secret_jwt"].(string); !strings.Contains(reason, "private_key_jwt") {
+		t.Errorf("refused are %v", refused)
+	}
+	for method := range refused {
+		if slices.Contains(w.metadata(t).TokenAuthMethods, method) {
+			t.Errorf("%s is both supported and refused", method)
+		}
+	}
+}
+
 // RFC 8414 §2: what an authorization request may ask for.
 func TestAuthorizationRequestsAreThoseOfTheMetadata(t *testing.T) {
 	t.Parallel()

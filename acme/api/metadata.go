@@ -7,6 +7,9 @@ import (
 	"example.com/acme-dreams/internal/dpop"
 )
 
+// developersPath is the website's page about the API, for people.
+const developersPath = "/developers"
+
 // protectedResourceMetadata is RFC 9728 §2: what a client that was answered 401
 // needs to get a token.
 func (a *API) protectedResourceMetadata() []byte {
@@ -29,9 +32,10 @@ func (a *API) protectedResourceMetadata() []byte {
 		Details       []string `json:"authorization_details_types_supported"`
 		Name          string   `json:"resource_name"`
 		Documentation string   `json:"resource_documentation"`
+		Policy        string   `json:"resource_policy_uri"`
 	}{
 		Resource: string(a.URL), Issuers: []string{string(a.Authserver)}, Scopes: slices.Compact(scopes),
-		Methods: []string{"header"}, ProofAlgs: dpop.Algorithms, Details: details, Name: "Acme Travel", Documentation: string(a.URL) + openAPIPath,
+		Methods: []string{"header"}, ProofAlgs: dpop.Algorithms, Details: details, Name: "Acme Travel", Documentation: string(a.URL) + developersPath, Policy: string(a.URL) + developersPath + "#policy",
 	})
 	if err != nil {
 		panic(err) // strings always encode

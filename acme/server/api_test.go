@@ -571,6 +571,14 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// protectedResourceMetadata is every member that RFC 9728 §2 defines.
+var protectedResourceMetadata = []string{
+	"resource", "authorization_servers", "jwks_uri", "scopes_supported", "bearer_methods_supported",
+	"resource_signing_alg_values_supported", "resource_name", "resource_documentation", "resource_policy_uri", "resource_tos_uri",
+	"tls_client_certificate_bound_access_tokens", "authorization_details_types_supported", "dpop_signing_alg_values_supported",
+	"dpop_bound_access_tokens_required", "signed_metadata",
+}
+
 // RFC 9728 §2.
 func TestProtectedResourceMetadata(t *testing.T) {
 	a := acmetest.New(t)
@@ -589,9 +597,17 @@ func TestProtectedResourceMetadata(t *testing.T) {
 	if got := fmt.Sprint(m["scopes_supported"]); got != fmt.Sprint(want) {
 		t.Errorf("scopes: %s", got)
 	}
-	docs, _ := strings.CutPrefix(m["resource_documentation"].(string), bearertest.Resource)
-	if answer := a.Get(docs, ""); answer.Status != 200 {
-		t.Errorf("documentation: %d", answer.Status)
+	for _, name := range []string{"resource_documentation", "resource_policy_uri"} {
+		page, anchor, _ := strings.Cut(strings.TrimPrefix(fmt.Sprint(m[name]), bearertest.Resource), "#")
+		answer := a.Get(page, "")
+		if answer.Status != 200 || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") || !strings.Contains(string(answer.Body), `id="`+anchor) {
+			t.Errorf("%s is %v: %d, or no page for people", name, m[name], answer.Status)
+		}
+	}
+	for name := range m {
+		if !slices.Contains(protectedResourceMetadata, name) {
+			t.Errorf("RFC 9728 has no %s", name)
+		}
 	}
 }
 

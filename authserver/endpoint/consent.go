@@ -85,6 +85,7 @@ func (e *Endpoints) Consent(c echo.Context) error {
 	if form.Get("decision") == "deny" || len(allowed)+len(details) == 0 {
 		return e.denied(c, p, session)
 	}
+	details = within(details, duration.End(e.Now()))
 	code := e.newCode(p, session, allowed, details)
 	code.Grant.ExpiresAt = duration.End(e.Now())
 	err = e.Store.Approve(background(c), store.Approval{
@@ -117,6 +118,16 @@ func allowedDetails(asked []oauth.AuthorizationDetail, ticked []string) (allowed
 		}
 	}
 	return allowed, refused
+}
+
+// within ends details with the consent where that ends sooner; a zero end is none.
+func within(details []oauth.AuthorizationDetail, end time.Time) []oauth.AuthorizationDetail {
+	for i, d := range details {
+		if !end.IsZero() && end.Unix() < d.ExpiresAt {
+			details[i].ExpiresAt = end.Unix()
+		}
+	}
+	return details
 }
 
 // allowedInWords is what the account's history says.

@@ -49,6 +49,7 @@ var registrationChecks = []check.Check[registering]{
 	check.New("client_name is what a person can read", "RFC 7591 §5", clientNameReadable),
 	check.New("contacts and versions are a line of text each", "RFC 7591 §2", linesShort),
 	check.New("scope has something that the client can get", "RFC 7591 §2", scopeNotEmpty),
+	check.New("authorization_details_types are ones that are understood here", "RFC 9396 §10", detailTypesKnown),
 	check.New("default_max_age is no negative number", "OIDC Registration §2", defaultMaxAgeNotNegative),
 	check.New("software statement is one that we can trust", "RFC 7591 §2.3", noSoftwareStatement),
 }
@@ -404,6 +405,18 @@ func linesShort(r registering) error {
 func scopeNotEmpty(r registering) error {
 	if r.Scope == "" {
 		return unfit("scope has nothing that a client with these grant types can get")
+	}
+	return nil
+}
+
+// RFC 9396 §10: "Clients MAY indicate the authorization details types they will
+// use when requesting authorization with the client registration metadata
+// parameter authorization_details_types, which is a JSON array."
+func detailTypesKnown(r registering) error {
+	for _, name := range r.AuthorizationDetailsTypes {
+		if !slices.Contains(oauth.DetailTypeNames(), name) {
+			return unfit("authorization_details_types has %q; known is: %s", limit(name, 100), strings.Join(oauth.DetailTypeNames(), ", "))
+		}
 	}
 	return nil
 }

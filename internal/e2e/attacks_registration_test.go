@@ -122,6 +122,9 @@ var registrationAttacks = slices.Concat([]Attack{
 	}}),
 	metadataAttacks("400 invalid_client_metadata", "contacts", map[string][]any{"contacts and versions are a line of text each": {[]string{"a\nb"}, []string{strings.Repeat("a", 300)}}}),
 	metadataAttacks("400 invalid_client_metadata", "scope", map[string][]any{"scope has something that the client can get": {"admin"}}),
+	metadataAttacks("400 invalid_client_metadata", "authorization_details_types", map[string][]any{
+		"authorization_details_types are ones that are understood here": {[]string{"payment_initiation"}, []string{"travel_preferences", ""}},
+	}),
 	metadataAttacks("400 invalid_client_metadata", "default_max_age", map[string][]any{"default_max_age is no negative number": {-1}}),
 	metadataAttacks("400 unapproved_software_statement", "software_statement", map[string][]any{"software statement is one that we can trust": {"e30.e30.e30"}}),
 	[]Attack{

@@ -210,6 +210,7 @@ func (s *Store) forgetDeletedClients(ctx context.Context) error {
 	rows, err := s.db.Query(ctx, `SELECT client_id FROM clients WHERE deleted_at IS NOT NULL
 		AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = clients.client_id)
 		AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.client_id = clients.client_id)
+		AND NOT EXISTS (SELECT 1 FROM pushed_requests WHERE pushed_requests.client_id = clients.client_id)
 		AND NOT EXISTS (SELECT 1 FROM device_authorizations WHERE device_authorizations.client_id = clients.client_id) LIMIT 1000`)
 	ids, err := column(rows, err)
 	if err != nil {

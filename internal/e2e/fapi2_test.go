@@ -404,6 +404,28 @@ func TestFAPI2(t *testing.T) {
 	}
 }
 
+// RFC 7591 §3: whoever registers what the README says is held to the profile.
+func TestAFAPIClientRegistersItself(t *testing.T) {
+	t.Parallel()
+	f := newFAPI(t, Options{})
+	key := dpoptest.NewES256(t)
+	registered := f.registeredClient(t, map[string]any{
+		"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256", "jwks": map[string]any{"keys": []any{key.JWK(false)}},
+		"require_pushed_authorization_requests": true, "dpop_bound_access_tokens": true,
+		"id_token_signed_response_alg": "ES256", "redirect_uris": []string{"https://client.example/callback"},
+		"scope": fapiScope, "grant_types": []string{"authorization_code", "refresh_token"},
+	})
+	f.one = fapiClient{registered.String("client_id"), key, f.Holder(t), "https://client.example/callback"}
+	f.alice.Stay = "https://client.example/"
+	_, _, tokens := f.succeeds(nil, nil)
+	if header, _ := parts(t, tokens.String("id_token")); header["alg"] != "ES256" {
+		t.Errorf("the ID token is signed by %v", header["alg"])
+	}
+	wantPage(t, f.Authorize(f.alice, f.request(f.one)), "invalid_request")
+	f.refuses(url.Values{"code_challenge": nil, "code_challenge_method": nil}, "400 invalid_request")
+	wantRefusal(t, f.Token(t, nil, With(f.redemption(f.answered(nil, nil)), f.authentication(f.one, nil))), "400 invalid_dpop_proof", "without a proof")
+}
+
 // nonceOf wants a nonce of some length back as it was.
 func (f *fapi) nonceOf(length int) {
 	f.t.Helper()

@@ -9,6 +9,7 @@ CREATE TABLE pushed_requests (
 	expires_at INTEGER NOT NULL,        -- the person has to have arrived by then
 	spent_at   INTEGER                  -- NULL: nobody has answered; an answer counts once
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX pushed_requests_client ON pushed_requests (client_id);
 
 -- The pushed request that a waiting question is about; NULL: it came by value.
 ALTER TABLE interactions ADD COLUMN pushed BLOB;

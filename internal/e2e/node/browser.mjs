@@ -1,5 +1,9 @@
 // A browser without script: cookies, redirects and forms, by fetch alone. It
 // signs in and decides by the names of the form fields.
+import { webcrypto } from "node:crypto";
+
+globalThis.crypto ??= webcrypto; // Node.js 18, Debian's, has them there alone
+globalThis.CryptoKey ??= webcrypto.CryptoKey;
 
 export const issuer = new URL(process.env.E2E_ISSUER);
 export const api = process.env.E2E_API;
@@ -24,13 +28,13 @@ export class Browser {
 		for (let steps = 0; steps < 8; steps++) {
 			if (page.answer) return page.answer;
 			const form = page.form("password") ?? page.form("decision") ?? page.forms.find((f) => f.action.endsWith("/account/choose"));
-			if (!form) throw new Error(`${page.status} at ${page.url}: ${page.error ?? page.body.slice(0, 2000)}`);
+			if (!form) throw Object.assign(new Error(`${page.status} ${page.error ?? page.body.slice(0, 2000)} at ${page.url}`), page);
 			if (form.has("password")) {
 				this.seen.push("login");
 				form.fill({ username: this.username, password: "wanderlust" });
 			} else if (form.has("decision")) {
 				this.seen.push("consent");
-				form.fill({ scope: allow ?? form.boxes.filter(([name]) => name === "scope").map(([, value]) => value), decision });
+				form.fill({ ...form.ticked(), ...(allow && { scope: allow }), decision });
 			} else {
 				this.seen.push("choose");
 			}
@@ -46,7 +50,7 @@ export class Browser {
 			const form = page.form("password") ?? page.form("decision") ?? page.form("user_code");
 			if (!form) return page;
 			if (form.has("password")) form.fill({ username: this.username, password: "wanderlust" });
-			else if (form.has("decision")) form.fill({ scope: form.boxes.filter(([name]) => name === "scope").map(([, value]) => value), decision });
+			else if (form.has("decision")) form.fill({ ...form.ticked(), decision });
 			else form.fill({ user_code: userCode });
 			page = await this.submit(form);
 			if (page.error) throw new Error(`${page.status} ${page.error}`);
@@ -67,7 +71,7 @@ export class Browser {
 			const headers = { accept: "text/html", cookie: [...this.#cookies].map(([k, v]) => `${k}=${v}`).join("; ") };
 			if (body) headers.origin = issuer.origin;
 			const response = await fetch(url, { method, headers, body, redirect: "manual" });
-			for (const line of response.headers.getSetCookie()) {
+			for (const line of setCookies(response.headers)) {
 				const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
 				if (/max-age=0|expires=thu, 01 jan 1970/i.test(line)) this.#cookies.delete(name);
 				else this.#cookies.set(name, value);
@@ -112,12 +116,23 @@ class Form {
 		return this.fields.has(name) || [...this.boxes, ...this.buttons].some(([n]) => n === name);
 	}
 
+	// Every permission there is: scopes, and details of RFC 9396.
+	ticked() {
+		const all = {};
+		for (const [name, value] of this.boxes) if (name !== "duration") (all[name] ??= []).push(value);
+		return all;
+	}
+
 	fill(values) {
 		for (const [name, value] of Object.entries(values)) {
 			this.fields.delete(name);
 			for (const one of [value].flat()) this.fields.append(name, one);
 		}
 	}
+}
+
+function setCookies(headers) {
+	return headers.getSetCookie?.() ?? headers.get("set-cookie")?.split(/,(?=\s*[^;,\s]+=)/) ?? []; // Debian's Node.js 18 makes one of them
 }
 
 function readForms(html, url) {

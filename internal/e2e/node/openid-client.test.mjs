@@ -5,31 +5,7 @@ import { test } from "node:test";
 import * as oidc from "openid-client";
 import { Browser, api, dreams, issuer } from "./browser.mjs";
 import { batchKey } from "./keys.mjs";
-
-const overHTTP = { execute: [oidc.allowInsecureRequests] };
-const callback = `${dreams}/callback`;
-
-function discover(clientID, metadata = `${clientID}-secret`, authentication) {
-	return oidc.discovery(issuer, clientID, metadata, authentication, overHTTP);
-}
-
-// The code grant from the beginning to tokens. Parameters may be added.
-async function signIn(config, { browser = new Browser(), parameters = {}, checks = {}, url = oidc.buildAuthorizationUrl, allow, options, ...more } = {}) {
-	const verifier = oidc.randomPKCECodeVerifier();
-	const state = oidc.randomState();
-	const nonce = oidc.randomNonce();
-	const to = await url(config, {
-		redirect_uri: callback, scope: "openid profile", state, nonce,
-		code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256", ...parameters,
-	}, more.urlArgument);
-	const answer = await browser.authorize(to, { allow });
-	return oidc.authorizationCodeGrant(config, answer, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true, ...checks }, undefined, options);
-}
-
-async function whatAPISays(config, tokens, options) {
-	const response = await oidc.fetchProtectedResource(config, tokens.access_token, new URL(`${api}/api/v1/me`), "GET", undefined, undefined, options);
-	return { status: response.status, ...(await response.json()) };
-}
+import { callback, discover, signIn, whatAPISays } from "./relying_party.mjs";
 
 test("authorization code with PKCE, state, nonce and iss; userinfo; refresh; revocation", async () => {
 	const config = await discover("dreams-web", undefined, oidc.ClientSecretBasic("dreams-web-secret"));

@@ -200,6 +200,9 @@ func (c *Classroom) returned(e echo.Context, attempt flow.Attempt, denied *flow.
 		return c.see(e, l)
 	}
 	query := e.QueryParams()
+	if lab {
+		run.Tell("Your browser brings the answer", "The same list of checks judges it as every answer that comes to Dreams: state, iss, and the rest.")
+	}
 	run.Recording.Browser(wiretap.Client, http.MethodGet, c.Env.DreamsURL.String()+e.Request().URL.RequestURI(), http.StatusSeeOther, "", c.Now())
 	ctx := wiretap.With(e.Request().Context(), run.Recording)
 	if denied != nil && l.Denied != nil {

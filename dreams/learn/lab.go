@@ -256,7 +256,7 @@ func (r *Run) slammed(ctx context.Context, address string, refusal Refusal) erro
 // served tells of something that Acme had to refuse.
 func (r *Run) served(answer Answer, refusal Refusal) {
 	refusal.By, refusal.Status, refusal.Code = views.ResourceServer.Name(), answer.Status, answer.Code()
-	refusal.Words, refusal.Got = answer.Challenge, answer.Status < 400
+	refusal.Words, refusal.Got = answer.Description(), answer.Status < 400
 	r.Refused(refusal)
 }
 

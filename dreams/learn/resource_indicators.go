@@ -99,7 +99,7 @@ func (c *Classroom) wrongAudience(ctx context.Context, run *Run, forAcme, forAcc
 		Means: "Acme Travel sees this token with every request. It can read your packages with it, and not sign in as you elsewhere.",
 	}
 	refusal.By, refusal.Status, refusal.Code = views.AuthorizationServer.Name(), answer.Status, answer.Code()
-	refusal.Words, refusal.Got = answer.Challenge, answer.Status < 400
+	refusal.Words, refusal.Got = answer.Description(), answer.Status < 400
 	run.Refused(refusal)
 	return nil
 }

@@ -177,13 +177,18 @@ func (c *Classroom) callAt(ctx context.Context, method, address string, present 
 
 // Code is the error code of a challenge: error="insufficient_scope" (RFC 6750
 // §3.1).
-func (a Answer) Code() string {
-	_, rest, found := strings.Cut(a.Challenge, `error="`)
+func (a Answer) Code() string { return a.parameter("error") }
+
+// Description is what the challenge says about it.
+func (a Answer) Description() string { return a.parameter("error_description") }
+
+func (a Answer) parameter(name string) string {
+	_, rest, found := strings.Cut(a.Challenge, name+`="`)
 	if !found {
 		return ""
 	}
-	code, _, _ := strings.Cut(rest, `"`)
-	return code
+	value, _, _ := strings.Cut(rest, `"`)
+	return value
 }
 
 // acmeAway: Acme's API does not answer.

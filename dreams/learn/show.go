@@ -107,6 +107,8 @@ func message(e wiretap.Exchange) page.MessageView {
 	}
 	if list, few := members(e.Request.Body); few {
 		m.Sent = append(m.Sent, list...)
+	} else if strings.HasPrefix(e.Request.Header.Get("Content-Type"), "application/json") {
+		m.SentBody = indented(e.Request.Body)
 	}
 	if list, few := members(e.Response.Body); few {
 		m.Received = append(m.Received, list...)
@@ -171,6 +173,7 @@ func headers(h http.Header, names ...string) []page.Param {
 const (
 	mostMembers   = 30
 	longestMember = 6000
+	longestNested = 600
 )
 
 // members are a small JSON object's, a line each.
@@ -183,7 +186,7 @@ func members(body string) ([]page.Param, bool) {
 	for name, value := range object {
 		var text string
 		if json.Unmarshal(value, &text) != nil {
-			if text = string(value); len(text) > 0 && (text[0] == '{' || text[0] == '[') && len(text) > 200 {
+			if text = string(value); len(text) > 0 && (text[0] == '{' || text[0] == '[') && len(text) > longestNested {
 				return nil, false
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -122,6 +123,7 @@ type MessageView struct {
 	Method, URL  string // without its query
 	Sent         []Param
 	SentHeaders  []Param
+	SentBody     string // where it is no list of members
 	Status       string // "200 OK"; empty: not seen
 	Took         string
 	Received     []Param
@@ -174,6 +176,9 @@ func (v LessonView) messages() string {
 	}
 	return strconv.Itoa(n) + " messages"
 }
+
+// lines tells whether something is more than a sentence.
+func lines(text string) bool { return strings.Contains(text, "\n") }
 
 // refusals is the heading above them.
 func (r ResultView) refusals() string {

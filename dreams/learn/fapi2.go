@@ -47,7 +47,7 @@ func (c *Classroom) fapi2() Lesson {
 			{"dreams/learn/lab.go", "how the client is registered"},
 		},
 		Before: "When it has worked, the same client tries each of the weaker ways.",
-		Run:    c.runFAPI2, Return: c.returnFAPI2, Denied: c.deniedFAPI2,
+		Run:    c.runFAPI2, Return: c.returnFAPI2,
 	}
 }
 
@@ -73,12 +73,6 @@ func (c *Classroom) runFAPI2(ctx context.Context, run *Run) error {
 }
 
 func (c *Classroom) returnFAPI2(ctx context.Context, run *Run, attempt flow.Attempt, query url.Values) error {
-	if run.bench().stage != "" {
-		refusal := throughTheBrowser
-		refusal.Got = true
-		run.Refused(refusal)
-		return nil
-	}
 	code := run.bench().code
 	bearer := *code
 	bearer.DPoP = nil
@@ -128,27 +122,15 @@ func (c *Classroom) weakerWays(ctx context.Context, run *Run, code *flow.Authori
 		Tried: "the bound token in the scheme Bearer.", Rule: "RFC 9449 §7.1",
 		Means: "What leaks from a log opens nothing.",
 	})
-	bench := run.bench()
-	bench.stage = "in the browser"
 	inBrowser := c.fapiRequest()
 	inBrowser.Pushed = false
-	run.Tell("Signed, and not pushed: through the browser", "A good request, by the wrong way.")
-	return run.send(ctx, bench, inBrowser, nil)
-}
-
-// throughTheBrowser is the last of the weaker ways.
-var throughTheBrowser = Refusal{
-	Tried: "to send the same signed request through the browser.", Rule: "RFC 9126 §6",
-	Means: "require_pushed_authorization_requests stands in the client’s entry, so nobody can begin in its name but itself.",
-}
-
-func (c *Classroom) deniedFAPI2(_ context.Context, run *Run, _ flow.Attempt, denied *flow.AuthorizationError) error {
-	if run.bench().stage == "" {
-		run.Note("Acme’s accounts sent %s in place of a code (%s). Dreams got nothing.", denied.Code, denied.Description)
-		return nil
+	plain, _, err := run.prepare(ctx, code, inBrowser)
+	if err != nil {
+		return err
 	}
-	refusal := throughTheBrowser
-	refusal.By, refusal.Code, refusal.Words = views.AuthorizationServer.Name(), denied.Code, denied.Description
-	run.Refused(refusal)
-	return nil
+	run.Tell("Signed, and not pushed: through the browser", "A good request, by the wrong way.")
+	return run.slammed(ctx, plain, Refusal{
+		Tried: "to send the same signed request through the browser.", Rule: "RFC 9126 §6",
+		Means: "require_pushed_authorization_requests stands in the client’s entry, so nobody can begin in its name but itself.",
+	})
 }

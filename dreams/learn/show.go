@@ -105,12 +105,12 @@ func message(e wiretap.Exchange) page.MessageView {
 			m.Received = params(values(u))
 		}
 	}
-	if list, few := members(e.Request.Body); few {
+	if list, few := members(e.Request.Body, mostSent); few {
 		m.Sent = append(m.Sent, list...)
 	} else if strings.HasPrefix(e.Request.Header.Get("Content-Type"), "application/json") {
 		m.SentBody = indented(e.Request.Body)
 	}
-	if list, few := members(e.Response.Body); few {
+	if list, few := members(e.Response.Body, mostMembers); few {
 		m.Received = append(m.Received, list...)
 	} else {
 		m.Body = indented(e.Response.Body)
@@ -171,15 +171,16 @@ func headers(h http.Header, names ...string) []page.Param {
 
 // mostMembers and longestMember tell a token response from a catalogue.
 const (
-	mostMembers   = 30
+	mostMembers   = 12
+	mostSent      = 30 // what is sent has more room on the page
 	longestMember = 6000
 	longestNested = 600
 )
 
 // members are a small JSON object's, a line each.
-func members(body string) ([]page.Param, bool) {
+func members(body string, most int) ([]page.Param, bool) {
 	var object map[string]json.RawMessage
-	if json.Unmarshal([]byte(body), &object) != nil || len(object) > mostMembers {
+	if json.Unmarshal([]byte(body), &object) != nil || len(object) > most {
 		return nil, false
 	}
 	var all []page.Param

@@ -52,13 +52,19 @@ func TestTheLabRunsAndItsRefusalsAreReal(t *testing.T) {
 			[]string{"invalid_request_uri", "invalid_request", "invalid_client"}, 3},
 		{"jar", []string{"oauth-authz-req+jwt", "code_challenge_method", "The request that Dreams signed"},
 			[]string{"invalid_request_object", "invalid_request_object", "invalid_request_object"}, 3},
+		{"rar", []string{"travel_preferences", `"topics"`, "expires_at", "hiking"},
+			[]string{"insufficient_scope", "invalid_authorization_details", "invalid_authorization_details", "invalid_authorization_details"}, 4},
 		{"dpop", []string{"use_dpop_nonce", "dpop+jwt", "Alice Moreau", "jkt", "dpop_jkt"},
 			[]string{"invalid_token", "invalid_token", "invalid_dpop_proof"}, 3},
+		{"resource-indicators", []string{"Alice Moreau", "The access token for Acme Travel", "The access token for Acme’s accounts"},
+			[]string{"invalid_token", "insufficient_scope", "invalid_target"}, 3},
 		{"registration", []string{"registration_access_token", "Dreams for an evening", "204 No Content"},
 			[]string{"invalid_redirect_uri", "invalid_client_metadata", "invalid_token", "invalid_token"}, 4},
 		{"logout", []string{"post_logout_redirect_uri", "id_token_hint", "/lab/logged-out"},
 			[]string{"invalid_request", "login_required"}, 2},
 		{"introspection", []string{"token-introspection+jwt", "token_introspection", `{"active":false}`}, nil, 4},
+		{"fapi2", []string{"Alice Moreau", "jkt", "request_uri", "authorization_details"},
+			[]string{"invalid_dpop_proof", "invalid_request", "invalid_token", "invalid_request"}, 4},
 	}
 	w := New(t, Options{})
 	for _, tt := range tests {

@@ -57,7 +57,7 @@ func SignedOutPage(f views.Frame, v SignedOut) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if v.Both {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<h1>You are signed out everywhere</h1><p class=\"lead\">Neither Acme Travel nor ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<h1>You are signed out of both</h1><p class=\"lead\">Neither Acme Travel nor ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -70,7 +70,7 @@ func SignedOutPage(f views.Frame, v SignedOut) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " knows in this browser who you are, and the apps that you signed in to with your Acme account were told.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " knows in this browser who you are. Apps that you signed in to with your Acme account are told.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

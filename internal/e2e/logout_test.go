@@ -249,7 +249,7 @@ func newRelyingParty(t *testing.T) *relyingParty {
 // registration stores it as a client.
 func (rp *relyingParty) registration() string {
 	return fmt.Sprintf(`INSERT INTO clients (client_id, metadata, created_at) VALUES ('rp', '{
-		"client_name": "A relying party", "kind": "web", "token_endpoint_auth_methods": ["none"], "grant_types": ["authorization_code"],
+		"client_name": "A relying party", "id_token_signed_response_alg": "ES256", "kind": "web", "token_endpoint_auth_methods": ["none"], "grant_types": ["authorization_code"],
 		"scope": "openid profile", "redirect_uris": ["%[1]s/cb"], "post_logout_redirect_uris": ["%[1]s/out"],
 		"backchannel_logout_uri": "%[1]s/backchannel-logout", "backchannel_logout_session_required": true}', 0)`, rp.URL)
 }
@@ -288,7 +288,7 @@ func (rp *relyingParty) hears(t *testing.T, w *World) *oidc.LogoutToken {
 		header, claims := parts(t, raw)
 		events, _ := claims["events"].(map[string]any)
 		event, isObject := events["http://schemas.openid.net/event/backchannel-logout"].(map[string]any)
-		if header["typ"] != "logout+jwt" || claims["nonce"] != nil || len(events) != 1 || !isObject || len(event) != 0 ||
+		if header["typ"] != "logout+jwt" || header["alg"] != "ES256" || claims["nonce"] != nil || len(events) != 1 || !isObject || len(event) != 0 ||
 			token.IssuedAt.IsZero() || token.Expiry.Sub(token.IssuedAt) > 2*time.Minute {
 			t.Errorf("logout token %v %v", header, claims)
 		}
@@ -459,7 +459,7 @@ func TestSigningOutAtAcmeReachesDreams(t *testing.T) {
 		t.Error("signing out at Acme is to end the session there and no other")
 	}
 	page = b.Get(w.Acme + "/logout/accounts")
-	if base(page.URL) != w.Acme || page.URL.Path != "/signed-out" || !strings.Contains(page.Body, "You are signed out everywhere") || b.signedIn(w) {
+	if base(page.URL) != w.Acme || page.URL.Path != "/signed-out" || !strings.Contains(page.Body, "You are signed out of both") || b.signedIn(w) {
 		t.Errorf("after signing out at Acme accounts: %d %s", page.Status, page.URL)
 	}
 	w.eventually(t, "Dreams still knows alice", func() bool { return !knownAtDreams(w, b) })

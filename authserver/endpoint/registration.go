@@ -106,7 +106,7 @@ func (e *Endpoints) readRegistration(c echo.Context) (oauth.ClientMetadata, oaut
 
 const maxSector = 256 << 10
 
-// RFC 7591 §3.1: "The client or developer sends an HTTP POST to the client
+// RFC 7591 §3.1: "the client or developer sends an HTTP POST to the client
 // registration endpoint with a content type of "application/json"."
 func readJSON(c echo.Context) ([]byte, error) {
 	media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))

@@ -83,9 +83,9 @@ func redirectURIsWellFormed(r registering) error {
 	return nil
 }
 
-// RFC 8252 §8.4: "authorization servers SHOULD reject authorization requests
-// with URI schemes that don't contain at least a period", and so does what
-// registers them: javascript: and data: have none either.
+// RFC 8252 §8.4: "At a minimum, any private-use URI scheme that doesn't contain a
+// period character (".") SHOULD be rejected." javascript: and data: have none
+// either.
 func redirectURIsSafe(r registering) error {
 	for _, uri := range r.RedirectURIs {
 		if wrong := unsafeRedirect(uri, r.ApplicationType); wrong != "" {
@@ -226,7 +226,7 @@ func responseTypesSupported(r registering) error {
 	return nil
 }
 
-// RFC 7591 §2.1: "A server supporting these fields SHOULD take steps to ensure
+// RFC 7591 §2.1: "a server supporting these fields SHOULD take steps to ensure
 // that a client cannot register itself into an inconsistent state".
 func grantAndResponseTypesFit(r registering) error {
 	needed := map[string]bool{}

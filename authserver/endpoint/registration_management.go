@@ -50,7 +50,7 @@ func notManaged() error {
 	return oauth.Refuse(oauth.InvalidToken, "the registration access token is not one for this client")
 }
 
-// RFC 7592 §2: "If the client does not exist on this server, the server MUST
+// RFC 7592 §2.1: "If the client does not exist on this server, the server MUST
 // respond with HTTP 401 Unauthorized". Another client's token gets the same.
 func registrationTokenMatches(m managed) error {
 	if !m.Matches {
@@ -126,9 +126,8 @@ func updateLeavesServersMembers(u updating) error {
 	return nil
 }
 
-// DeleteClient ends a registration. RFC 7592 §2.3: the server "SHOULD immediately
-// invalidate all existing authorization grants and currently active access
-// tokens, all refresh tokens, and other tokens associated with this client."
+// DeleteClient ends a registration, and with it every grant and every token that
+// the client was given. RFC 7592 §2.3.
 func (e *Endpoints) DeleteClient(c echo.Context) error {
 	client, _, err := e.managedClient(c)
 	if err != nil {

@@ -20,6 +20,7 @@ var walkthroughs = map[string][]string{
 	"implicit":           {`"interests":`, `no refresh_token`},
 	"password":           {`"Alice Moreau"`, `unauthorized_client`},
 	"par":                {`"request_uri":"urn:ietf:params:oauth:request_uri:`, `"interests":`, `invalid_request_uri`, `invalid_request`},
+	"registration":       {`Not verified`, `"interests":`, `Travel Diary 2`, `invalid_redirect_uri`, `invalid_client_metadata`, `invalid_token`, `204`, `revoked`},
 	"device_code":        {`authorization_pending`, `"interests":`, `used before`},
 }
 

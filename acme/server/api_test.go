@@ -586,7 +586,7 @@ func TestProtectedResourceMetadata(t *testing.T) {
 	m := acmetest.JSON[map[string]any](t, answer)
 	if answer.Status != 200 || answer.Header.Get("Content-Type") != "application/json" || m["resource"] != bearertest.Resource ||
 		fmt.Sprint(m["authorization_servers"]) != "["+a.Authserver.URL+"]" || fmt.Sprint(m["bearer_methods_supported"]) != "[header]" ||
-		fmt.Sprint(m["dpop_signing_alg_values_supported"]) != "[ES256 PS256 EdDSA]" || m["dpop_bound_access_tokens_required"] != false || m["resource_name"] != "Acme Travel" {
+		fmt.Sprint(m["dpop_signing_alg_values_supported"]) != "[ES256 PS256 Ed25519 EdDSA]" || m["dpop_bound_access_tokens_required"] != false || m["resource_name"] != "Acme Travel" {
 		t.Errorf("got %s", answer.Body)
 	}
 	if fmt.Sprint(m["authorization_details_types_supported"]) != "[travel_preferences]" {

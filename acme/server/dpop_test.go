@@ -66,7 +66,7 @@ func TestAProofOpensWhatTheTokenIsFor(t *testing.T) {
 	h := newHolder(t, acmetest.New(t), "profile packages:read")
 	first := h.send("GET", "/api/v1/me", "DPoP", h.proof("GET", "/api/v1/me", nil))
 	wantRefused(t, first, 401, "DPoP", dpop.UseNonce)
-	if all := first.Header.Values("WWW-Authenticate"); len(all) != 2 || !strings.Contains(all[0], `algs="ES256 PS256 EdDSA"`) || !strings.HasPrefix(all[1], "Bearer ") {
+	if all := first.Header.Values("WWW-Authenticate"); len(all) != 2 || !strings.Contains(all[0], `algs="ES256 PS256 Ed25519 EdDSA"`) || !strings.HasPrefix(all[1], "Bearer ") {
 		t.Errorf("challenges are %q", all)
 	}
 	for _, path := range []string{"/api/v1/me", "/api/v1/packages?limit=1", "/api/v1/packages/pk-silvretta"} {

@@ -23,7 +23,10 @@ func (e *Endpoints) recordFrom(address, kind, sub, clientID, detail string) {
 // refused records a refusal with the words that the client got.
 func (e *Endpoints) refused(c echo.Context, clientID string, err error) {
 	var refusal *oauth.Error
-	if errors.As(err, &refusal) && e.refusals.take(c.RealIP(), e.Now()) {
+	if errors.As(err, &refusal) && refusal.Code == oauth.UseDPoPNonce {
+		return // the way in which a client learns one: RFC 9449 §8
+	}
+	if refusal != nil && e.refusals.take(c.RealIP(), e.Now()) {
 		e.record(c, "request refused", "", limit(clientID, 200), limit(c.Request().URL.Path, 100)+": "+limit(refusal.Error(), 500))
 	}
 }

@@ -18,7 +18,16 @@ import (
 
 // Algorithms are those that a proof may be signed with: what FAPI 2.0 Security
 // Profile §5.4.1 allows, so that a client of that profile finds nothing weaker.
-var Algorithms = []string{"ES256", "PS256", "EdDSA"}
+// Ed25519 is what EdDSA is called since RFC 9864 §2.2.
+var Algorithms = []string{"ES256", "PS256", "Ed25519", "EdDSA"}
+
+// method is how an algorithm verifies.
+func method(algorithm string) jwt.SigningMethod {
+	if algorithm == "Ed25519" {
+		return jwt.SigningMethodEdDSA
+	}
+	return jwt.GetSigningMethod(algorithm)
+}
 
 const (
 	// maxAge and clockSkew are the window of RFC 9449 §11.1 around our clock. A
@@ -123,10 +132,10 @@ func checkStrength(p *presentation) error {
 	case *rsa.PublicKey:
 		fits = key.N.BitLen() >= 2048 && key.N.BitLen() <= 4096
 	case ed25519.PublicKey:
-		fits = p.proof.Header.Algorithm == "EdDSA"
+		fits = method(p.proof.Header.Algorithm) == jwt.SigningMethodEdDSA
 	}
 	if !fits {
-		return invalidProof("The proof's key does not fit its alg: P-256 for ES256, 2048 to 4096 bits for PS256, Ed25519 for EdDSA")
+		return invalidProof("The proof's key does not fit its alg: P-256 for ES256, 2048 to 4096 bits for PS256, an Ed25519 key for Ed25519")
 	}
 	return nil
 }
@@ -134,8 +143,8 @@ func checkStrength(p *presentation) error {
 // "The JWT signature verifies with the public key contained in the jwk JOSE
 // Header Parameter." golang-jwt knows which kind of key a method takes.
 func checkSignature(p *presentation) error {
-	method := jwt.GetSigningMethod(p.proof.Header.Algorithm)
-	if method == nil || method.Verify(p.proof.signed, p.proof.signature, p.proof.key.Key) != nil {
+	m := method(p.proof.Header.Algorithm)
+	if m == nil || m.Verify(p.proof.signed, p.proof.signature, p.proof.key.Key) != nil {
 		return invalidProof("The proof is not signed with the key in its jwk")
 	}
 	return nil

@@ -66,7 +66,8 @@ func TestProofsThatAreRefused(t *testing.T) {
 	}{
 		{"nothing is wrong", key, nil, ""},
 		{"RSA-PSS", rsa, nil, ""},
-		{"Ed25519", ed, nil, ""},
+		{"EdDSA", ed, nil, ""},
+		{"Ed25519", ed, header("alg", "Ed25519"), ""},
 		{"typ in capitals", key, header("typ", "DPoP+JWT"), ""},
 		{"members that we do not know", key, claim("colour", "blue"), ""},
 		{"htu with query and fragment", key, claim("htu", address+"?a=b#c"), ""},
@@ -85,6 +86,7 @@ func TestProofsThatAreRefused(t *testing.T) {
 			h["alg"], h["jwk"] = "HS256", map[string]any{"kty": "oct", "k": "c2VjcmV0"}
 		}, dpop.InvalidProof},
 		{"RS256", dpoptest.Key{Algorithm: "RS256", Private: rsa.Private}, nil, dpop.InvalidProof},
+		{"Ed25519 with a key for ES256", key, header("alg", "Ed25519"), dpop.InvalidProof},
 		{"1024 bits", short, nil, dpop.InvalidProof},
 		{"no jwk", key, header("jwk", nil), dpop.InvalidProof},
 		{"a kid in its place", key, func(h, _ map[string]any) { h["jwk"], h["kid"] = nil, "1" }, dpop.InvalidProof},

@@ -28,7 +28,7 @@ func (h *Holder) wantBound(t *testing.T, answer Response) {
 	}
 	downgraded := h.w.API(t, http.MethodGet, "/packages?limit=1", token, "")
 	if challenge := downgraded.Header.Get("WWW-Authenticate"); downgraded.Refusal() != "401 invalid_token" ||
-		!strings.HasPrefix(challenge, "DPoP ") || !strings.Contains(challenge, `algs="ES256 PS256 EdDSA"`) {
+		!strings.HasPrefix(challenge, "DPoP ") || !strings.Contains(challenge, `algs="ES256 PS256 Ed25519 EdDSA"`) {
 		t.Errorf("as Bearer: %d %s", downgraded.Status, challenge)
 	}
 }
@@ -186,8 +186,9 @@ func TestProofAlgorithmsAreThoseOfTheMetadata(t *testing.T) {
 	if len(named) == 0 || !slices.Equal(named, resource) {
 		t.Errorf("the authorization server names %v, the resource server %v", named, resource)
 	}
+	ed25519 := dpoptest.NewEd25519(t)
 	for _, key := range []dpoptest.Key{
-		dpoptest.NewES256(t), dpoptest.NewEd25519(t), dpoptest.NewRSA(t, "PS256", 2048), dpoptest.NewRSA(t, "RS256", 2048), dpoptest.NewRSA(t, "PS512", 2048),
+		dpoptest.NewES256(t), ed25519, {Algorithm: "Ed25519", Private: ed25519.Private}, dpoptest.NewRSA(t, "PS256", 2048), dpoptest.NewRSA(t, "RS256", 2048), dpoptest.NewRSA(t, "PS512", 2048),
 	} {
 		h := w.Holder(t)
 		h.Key = key

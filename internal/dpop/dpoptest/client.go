@@ -94,7 +94,11 @@ func (k Key) Proof(header, claims map[string]any) string {
 		full[name] = value
 	}
 	signed := part(full) + "." + part(claims)
-	signature, err := jwt.GetSigningMethod(k.Algorithm).Sign(signed, k.Private)
+	method := jwt.GetSigningMethod(k.Algorithm)
+	if k.Algorithm == "Ed25519" { // RFC 9864 §2.2
+		method = jwt.SigningMethodEdDSA
+	}
+	signature, err := method.Sign(signed, k.Private)
 	if err != nil {
 		panic(err)
 	}

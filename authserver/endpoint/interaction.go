@@ -76,7 +76,7 @@ func (e *Endpoints) stopAt(c echo.Context, p pending, err error) error {
 	if !errors.As(err, &refusal) {
 		return err
 	}
-	return e.stopped(c, stop{Refusal: refusal, Pending: p, Over: refusal.Code == oauth.InvalidRequestURI})
+	return e.stopped(c, stop{Refusal: refusal, Pending: p})
 }
 
 // stopped shows the page. RFC 6749 §4.1.2.1, status 400.
@@ -107,6 +107,12 @@ func (e *Endpoints) stopped(c echo.Context, s stop) error {
 		view.Fix = "Send the client_id that you were given when the application was registered."
 	default:
 		view.Sources = []string{"RFC 6749 §4.1.2.1"}
+	}
+	switch s.Refusal.Code {
+	case oauth.InvalidRequestURI:
+		view.Sources = []string{"RFC 9126 §4"}
+	case oauth.InvalidRequestObject:
+		view.Sources = []string{"RFC 9101 §6", "RFC 9101 §7"}
 	}
 	return render(c, http.StatusBadRequest, page.OAuthError(e.frame(c, "We stopped here"), view))
 }

@@ -185,12 +185,17 @@ func (e *Endpoints) resolvePushed(c echo.Context, p pending) (pending, error) {
 	ctx := c.Request().Context()
 	found, err := e.Store.PushedRequest(ctx, p.Sent.Get("request_uri"))
 	if errors.Is(err, store.ErrNotFound) {
-		return p, oauth.Refuse(oauth.InvalidRequestURI, "request_uri is not known")
+		return p, e.show(c, stop{Refusal: oauth.Refuse(oauth.InvalidRequestURI, "request_uri is not known"), Pending: p, Over: true})
 	}
 	if err != nil {
 		return p, err
 	}
-	if err := check.Run(ctx, e.Checks, requestURIChecks, presentedURI{found, p.Client, e.Now()}); err != nil {
+	err = check.Run(ctx, e.Checks, requestURIChecks, presentedURI{found, p.Client, e.Now()})
+	var refusal *oauth.Error
+	if errors.As(err, &refusal) && found.ClientID == p.Client.ID { // it was good once
+		return p, e.show(c, stop{Refusal: refusal, Pending: p, Over: true})
+	}
+	if err != nil {
 		return p, err
 	}
 	sent, _ := url.ParseQuery(found.Request) // we wrote it

@@ -133,6 +133,13 @@ func TestARequestURIIsSpentByTheAnswer(t *testing.T) {
 	wantPage(t, w.Authorize(b, request), "invalid_request_uri")
 	wantPage(t, w.Authorize(b, url.Values{"client_id": {"dreams-web"}, "request_uri": {requestURIPrefix + "x"}}), "invalid_request_uri")
 	wantPage(t, w.Authorize(b, With(request, url.Values{"client_id": nil})), "invalid_request")
+	const tooLate = "This question is closed"
+	if page := w.Authorize(b, request); !strings.Contains(page.Body, tooLate) {
+		t.Errorf("the page does not say %q", tooLate)
+	}
+	if page := w.Authorize(b, With(request, url.Values{"client_id": {"dreams-spa"}})); strings.Contains(page.Body, tooLate) {
+		t.Errorf("whoever brings the request of another reads %q", tooLate)
+	}
 }
 
 // RFC 9126 §7.3: of 32 who bring one request_uri at the same time one gets a code,

@@ -86,6 +86,8 @@ type AuthorizationCode struct {
 	Assertion *ClientAssertion
 	// DPoP binds what is given to a key of ours; nil: bearer tokens.
 	DPoP *DPoP
+	// Part is what of the granted details a token shall have (RFC 9396 §6); nil: all.
+	Part []AuthorizationDetail
 }
 
 // AuthorizationRequest is what an attempt asks for (RFC 6749 §4.1.1).
@@ -365,6 +367,13 @@ func (g *AuthorizationCode) redeem(ctx context.Context, code, verifier string) (
 		}
 		if verifier != "" {
 			options = append(options, oauth2.VerifierOption(verifier))
+		}
+		part := url.Values{}
+		if err := describe(g.Part, part); err != nil {
+			return nil, err
+		}
+		for name := range part {
+			options = append(options, oauth2.SetAuthURLParam(name, part.Get(name)))
 		}
 		response, err := config.Exchange(g.context(ctx), code, options...)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 	"example.com/acme-dreams/views"
 )
 
-// beachesAndHuts is what the lesson asks for: two topics, for thirty days.
-var beachesAndHuts = flow.AuthorizationDetail{"type": preferencesType, "actions": []string{"read"}, "topics": []string{"beaches", "hiking"}, "days": 30}
+// beachesAndHiking is what the lesson asks for: two topics, for thirty days.
+var beachesAndHiking = flow.AuthorizationDetail{"type": preferencesType, "actions": []string{"read"}, "topics": []string{"beaches", "hiking"}, "days": 30}
 
 func (c *Classroom) authorizationDetails() Lesson {
 	return Lesson{
@@ -50,14 +50,27 @@ func (c *Classroom) authorizationDetails() Lesson {
 		Before: "Look at the consent page: it says in words what is asked for. Afterwards Dreams tries to have more of it.",
 		Run: func(ctx context.Context, run *Run) error {
 			run.Tell("Dreams asks for two topics and thirty days", "No scope for preferences is among what it asks for.")
-			return run.begin(ctx, forLab, flow.AuthorizationRequest{Scopes: leastScopes, Details: []flow.AuthorizationDetail{beachesAndHuts}, Pushed: true})
+			return run.begin(ctx, forLab, c.detailedRequest())
 		},
 		Return: c.returnAuthorizationDetails,
 	}
 }
 
+// beachesAndMuseums is what was granted, and a topic more.
+var beachesAndMuseums = flow.AuthorizationDetail{"type": preferencesType, "actions": []string{"read"}, "topics": []string{"beaches", "hiking", "museums"}, "days": 30}
+
 func (c *Classroom) returnAuthorizationDetails(ctx context.Context, run *Run, attempt flow.Attempt, query url.Values) error {
 	code := run.bench().code
+	if run.bench().stage == "wider" {
+		wider := *code
+		wider.Part = []flow.AuthorizationDetail{beachesAndMuseums}
+		run.Tell("The code, and a topic more: museums", "At the token endpoint a client may ask for less than was granted, and not for more.")
+		_, err := wider.Redeem(ctx, attempt, query.Get("code"))
+		return run.tell(err, Refusal{
+			Tried: "another topic, museums, when the person had already said yes to two others.", Rule: "RFC 9396 §6",
+			Means: "What was agreed on the consent page is the most that there can be. There is no later moment at which it grows.",
+		})
+	}
 	run.Tell("The code for a token", "The answer says what was granted, which may be less than was asked for.")
 	connected, err := code.Redeem(ctx, attempt, query.Get("code"))
 	if err != nil {
@@ -82,7 +95,16 @@ func (c *Classroom) returnAuthorizationDetails(ctx context.Context, run *Run, at
 		Tried: "to write preferences with a token whose details say “read”.", Rule: "RFC 9396 §9, RFC 6750 §3.1",
 		Means: "The API enforces what the person read on the consent page, action by action.",
 	})
-	return c.askForMore(ctx, run, code)
+	if err := c.askForMore(ctx, run, code); err != nil || len(granted) == 0 {
+		return err
+	}
+	run.bench().stage = "wider"
+	run.Tell("Once more, the same two topics", "You have agreed to them, so you may not be asked again.")
+	return run.send(ctx, run.bench(), c.detailedRequest(), nil)
+}
+
+func (c *Classroom) detailedRequest() flow.AuthorizationRequest {
+	return flow.AuthorizationRequest{Scopes: leastScopes, Details: []flow.AuthorizationDetail{beachesAndHiking}, Pushed: true}
 }
 
 // askForMore asks for what is no good request. Pushed, so that the refusal comes

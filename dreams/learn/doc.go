@@ -9,6 +9,8 @@
 //	result.go     what came of it, and where that is kept: in memory, for one browser
 //	classroom.go  the pages and the form that runs a lesson
 //	token.go      what a token says, in words
+//	excerpt.go    a piece of package flow, beside the messages
+//	lab.go        the client that registers itself, and what its lessons have at hand
 //	one file for each lesson: pkce.go, client_credentials.go, …
 //
 // # To add a lesson
@@ -28,7 +30,8 @@
 //	run.Recording.Browser(…)     a step of the browser's, which no transport sees
 //	run.Decode("…", token)       a token to be taken apart
 //	run.Answer("…", answer)      what Acme said; c.Call(ctx, path, token) asks it
-//	run.Refused(…)               the one thing that the grant cannot do, and who said no
+//	run.Tell("…", "…")           the same, with what the message proves
+//	run.Refused(…)               something that cannot be done, and who said no
 //	run.Note("…")                a remark below the messages
 //	run.Invite(…)                something to do in another tab
 //	run.Redirect(address)        sends the browser there: the run goes on later
@@ -43,6 +46,22 @@
 //
 // An error from Run, Return or Continue ends the run and is shown on its page.
 // A refusal of the token endpoint is a *flow.TokenError.
+//
+// # To add an extension
+//
+// The same, with Lab set: the lesson stands in the second part of the front page,
+// and runs as a client that the lab registers when it is first needed (RFC 7591).
+// Needs names what the server's metadata has to have; without it the page says
+// that this server does not offer it. Instead of run.Authorize it has
+//
+//	run.begin(ctx, forLab, request)       registers where that has to be, and sends the browser away
+//	run.send(ctx, bench, request, change) the same for a client that is there, with an address that somebody changes
+//	run.prepare(ctx, client, request)     a request that is pushed and goes nowhere: for what is refused at once
+//	run.slammed(ctx, address, refusal)    an address that leads to an error page
+//	run.served(answer, refusal)           something that Acme had to refuse
+//
+// and comes back to /lab/callback, where the checks of every callback wait.
+// Lesson.Denied gets an error that came back in place of a code.
 //
 // A lesson with Legacy set runs nothing while LEGACY_GRANTS=off; its page says
 // why it is gone. A lesson that runs elsewhere (/tv, /spa) names it in Elsewhere.

@@ -53,7 +53,7 @@ func (c *Classroom) fapi2() Lesson {
 
 func (c *Classroom) fapiRequest() flow.AuthorizationRequest {
 	return flow.AuthorizationRequest{
-		Scopes: leastScopes, Details: []flow.AuthorizationDetail{beachesAndHuts}, Resource: []string{c.Env.AcmeURL.String()}, Signed: true, Pushed: true,
+		Scopes: leastScopes, Details: []flow.AuthorizationDetail{beachesAndHiking}, Resource: []string{c.Env.AcmeURL.String()}, Signed: true, Pushed: true,
 	}
 }
 
@@ -66,10 +66,7 @@ func (c *Classroom) runFAPI2(ctx context.Context, run *Run) error {
 		return err
 	}
 	run.Tell("Signed, pushed, with the key’s thumbprint, the audience and the details in it", "Who asks is proven twice: client_assertion for this request, the request object for what it says.")
-	return run.send(ctx, &labBench{code: code}, c.fapiRequest(), func(to string) string {
-		run.Tell("Your browser carries the reference", "There is nothing else in the address.")
-		return to
-	})
+	return run.send(ctx, &labBench{code: code}, c.fapiRequest(), nil)
 }
 
 func (c *Classroom) returnFAPI2(ctx context.Context, run *Run, attempt flow.Attempt, query url.Values) error {

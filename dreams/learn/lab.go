@@ -322,6 +322,9 @@ func (r *Run) send(ctx context.Context, bench *labBench, request flow.Authorizat
 		return err
 	}
 	bench.sent = to
+	if request.Pushed {
+		r.Tell("Your browser carries the reference", "There is nothing else in the address: nothing to read, nothing to change.")
+	}
 	if change != nil {
 		bench.sent = change(to)
 	}

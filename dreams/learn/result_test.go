@@ -2,6 +2,7 @@ package learn
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +93,11 @@ func TestLessonsAreWholeAndEveryChoiceLeadsToOne(t *testing.T) {
 		}
 		if l.Title == "" || l.Line == "" || l.For == "" || l.NotFor == "" || l.Reason == "" || l.Source == "" || len(l.Steps) == 0 || len(l.Secrets) == 0 || len(l.Files) == 0 {
 			t.Errorf("%s leaves something out", l.Slug)
+		}
+		for _, f := range l.Files {
+			if _, err := os.Stat("../../" + f.Path); err != nil {
+				t.Errorf("%s names a file: %v", l.Slug, err)
+			}
 		}
 	}
 	for _, choice := range choices {

@@ -52,7 +52,10 @@ func (c *Classroom) view(l Lesson) page.LessonView {
 // shown is a result as the page has it.
 func (c *Classroom) shown(r Result) page.ResultView {
 	v := page.ResultView{At: clock(r.At), Recorded: bool(c.Env.Wiretap), Dropped: r.Dropped, Notes: r.Notes, Invite: page.InvitationView(r.Invite), Trouble: r.Trouble}
-	for _, e := range r.Exchanges {
+	for i, e := range r.Exchanges {
+		if i > 0 && e.Caption == "" && wantedNonce(r.Exchanges[i-1]) {
+			e.Caption = "Once more, with the server’s nonce in the proof\nNobody can have made this proof beforehand: the nonce is new."
+		}
 		v.Messages = append(v.Messages, message(e))
 	}
 	for _, t := range r.Tokens {
@@ -67,6 +70,13 @@ func (c *Classroom) shown(r Result) page.ResultView {
 		})
 	}
 	return v
+}
+
+// wantedNonce tells whether an exchange was refused for want of a nonce in the
+// proof (RFC 9449 §8, §9).
+func wantedNonce(e wiretap.Exchange) bool {
+	return e.Status >= 400 && e.Response.Header.Get("DPoP-Nonce") != "" &&
+		(strings.Contains(e.Response.Body, `"use_dpop_nonce"`) || strings.Contains(e.Response.Header.Get("WWW-Authenticate"), `"use_dpop_nonce"`))
 }
 
 func token(t Token) page.TokenView {

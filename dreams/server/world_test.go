@@ -277,6 +277,7 @@ type fakeAS struct {
 	noRefresh bool         // refresh tokens are void: the grant was revoked
 	failing   string       // the refresh token at which the server breaks
 	onRefresh func()       // runs while a refresh is under way
+	stranger  string       // the error with which a registration is refused; empty: there is none
 	down      atomic.Bool  // nothing answers
 	asked     atomic.Int64 // any request at all
 }
@@ -292,6 +293,7 @@ func newFakeAS(t *testing.T, c *clock) *fakeAS {
 	})
 	mux.HandleFunc("POST /token", as.token)
 	mux.HandleFunc("POST /revoke", as.revoke)
+	mux.HandleFunc("POST /register", as.register)
 	as.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		as.asked.Add(1)
 		if as.down.Load() {
@@ -345,10 +347,28 @@ func (as *fakeAS) discovery(w http.ResponseWriter, _ *http.Request) {
 	}
 	writeJSON(w, 200, map[string]any{
 		"issuer": issuer, "authorization_endpoint": as.URL + "/authorize", "token_endpoint": as.URL + "/token",
-		"jwks_uri": as.URL + "/jwks", "revocation_endpoint": as.URL + "/revoke",
+		"jwks_uri": as.URL + "/jwks", "revocation_endpoint": as.URL + "/revoke", "registration_endpoint": as.URL + "/register",
 		"id_token_signing_alg_values_supported":          []string{"RS256"},
 		"authorization_response_iss_parameter_supported": true,
 	})
+}
+
+// register answers RFC 7591 §3.2.
+func (as *fakeAS) register(w http.ResponseWriter, r *http.Request) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if as.stranger != "" {
+		status := 400
+		if as.stranger == "invalid_token" {
+			status = 401
+		}
+		writeJSON(w, status, map[string]string{"error": as.stranger, "error_description": "told by the fake"})
+		return
+	}
+	var client map[string]any
+	_ = json.NewDecoder(r.Body).Decode(&client)
+	client["client_id"], client["registration_access_token"] = "lab", as.secret("rat-")
+	writeJSON(w, 201, client)
 }
 
 func (as *fakeAS) grantCode(request url.Values) string {

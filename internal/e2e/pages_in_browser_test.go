@@ -380,6 +380,9 @@ func walkDreams(a *auditor) {
 	a.open("dreams, nobody's offers", dreams+"/offers", 200)
 	a.open("dreams, nobody's outbox", dreams+"/outbox", 200)
 	a.openLarge("dreams, learn", dreams+"/learn")
+	for _, slug := range []string{"par", "registration", "fapi2"} { // all of them with results: TestEveryLessonOfTheLabInABrowser
+		a.open("dreams, lab, "+slug, dreams+"/learn/"+slug, 200)
+	}
 	a.open("dreams, source", dreams+"/learn/source/authorization_code.go", 200)
 	a.open("dreams, help", dreams+"/help", 200)
 	a.open("dreams, not found", dreams+"/nowhere", 404)

@@ -475,7 +475,7 @@ func TestWhereATokenStands(t *testing.T) {
 // RFC 6750 §3 and RFC 9728 §5.1.
 func TestChallenge(t *testing.T) {
 	const metadata = "http://acme.test/.well-known/oauth-protected-resource"
-	const both = `DPoP realm="acme", algs="ES256 PS256 Ed25519 EdDSA", resource_metadata="` + metadata + `"`
+	const both = `DPoP algs="ES256 PS256 Ed25519 EdDSA", resource_metadata="` + metadata + `"`
 	for _, c := range []struct {
 		refusal bearer.Refusal
 		want    []string

@@ -1,8 +1,9 @@
 package bearer
 
 import (
-	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,31 +62,39 @@ func (r *Refusal) Status() int {
 // the first one is the one by which the token came: RFC 9449 §7.2, "the
 // corresponding challenge SHOULD be used to deliver error information".
 func (r *Refusal) Challenges(resourceMetadata string) []string {
-	fault := ""
+	var fault []string
 	if r.Code != "" {
-		fault = fmt.Sprintf(`, error="%s", error_description="%s"`, r.Code, r.Description)
+		fault = append(fault, parameter("error", r.Code), parameter("error_description", r.Description))
 	}
 	if r.Scope != "" {
-		fault += fmt.Sprintf(`, scope="%s"`, r.Scope)
+		fault = append(fault, parameter("scope", r.Scope))
 	}
 	if r.MaxAge != 0 {
-		fault += fmt.Sprintf(`, max_age="%d"`, r.MaxAge/time.Second)
+		fault = append(fault, parameter("max_age", strconv.Itoa(int(r.MaxAge/time.Second))))
 	}
-	metadata := fmt.Sprintf(`, resource_metadata="%s"`, resourceMetadata)
-	const bearer = `Bearer realm="acme"`
-	proof := fmt.Sprintf(`DPoP realm="acme", algs="%s"`, strings.Join(dpop.Algorithms, " "))
-	all := []string{bearer + fault + metadata, proof + metadata}
+	metadata := parameter("resource_metadata", resourceMetadata)
+	bearer := func(fault ...string) string {
+		return "Bearer " + strings.Join(slices.Concat([]string{parameter("realm", "acme")}, fault, []string{metadata}), ", ")
+	}
+	proof := func(fault ...string) string {
+		return "DPoP " + strings.Join(append(slices.Clone(fault), parameter("algs", strings.Join(dpop.Algorithms, " ")), metadata), ", ")
+	}
+	all := []string{bearer(fault...), proof()}
 	switch {
 	case r.wanted == DPoP:
-		all = []string{proof + fault + metadata, bearer + fault + metadata}
+		all = []string{proof(fault...), bearer(fault...)}
 	case r.scheme == DPoP:
-		all = []string{proof + fault + metadata, bearer + metadata}
+		all = []string{proof(fault...), bearer()}
 	}
 	if r.Status() != http.StatusUnauthorized {
 		return all[:1]
 	}
 	return all
 }
+
+// parameter is one of a challenge: RFC 9110 §11.2, as a quoted-string. Nothing in
+// it needs an escape.
+func parameter(name, value string) string { return name + `="` + value + `"` }
 
 // Unavailable is why we can't judge at the moment: the answer is a 503.
 type Unavailable struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -93,22 +94,26 @@ func (e *Endpoints) bindCode(ctx context.Context, sent oauth.Parameters, jkt str
 // §7.1. The error, where there is one, stands with the scheme by which the token
 // came; where it should have come by DPoP, with both.
 func challenges(r *http.Request, refusal *oauth.Error) []string {
-	fault := ""
+	var fault []string
 	if refusal != nil {
-		fault = `, error="` + refusal.Code + `", error_description="` + refusal.Description + `"`
+		fault = append(fault, `error="`+refusal.Code+`"`, `error_description="`+refusal.Description+`"`)
 		if refusal.Code == oauth.InsufficientScope {
-			fault += `, scope="openid"`
+			fault = append(fault, `scope="openid"`)
 		}
 	}
-	const bearer = `Bearer realm="acme accounts"`
-	proof := `DPoP realm="acme accounts", algs="` + strings.Join(dpop.Algorithms, " ") + `"`
+	bearer := func(fault ...string) string {
+		return "Bearer " + strings.Join(append([]string{`realm="acme accounts"`}, fault...), ", ")
+	}
+	proof := func(fault ...string) string {
+		return "DPoP " + strings.Join(append(slices.Clone(fault), `algs="`+strings.Join(dpop.Algorithms, " ")+`"`), ", ")
+	}
 	switch scheme, _, _ := credentials(r); {
 	case refusal == errBoundToken:
-		return []string{proof + fault, bearer + fault}
+		return []string{proof(fault...), bearer(fault...)}
 	case scheme == dpopScheme:
-		return []string{proof + fault, bearer}
+		return []string{proof(fault...), bearer()}
 	}
-	return []string{bearer + fault, proof}
+	return []string{bearer(fault...), proof()}
 }
 
 // errBoundToken is what a bound token gets that comes alone.

@@ -81,7 +81,7 @@ type Grant struct {
 	Claims               string   // the claims parameter, as far as it was agreed to: OIDC Core §5.5
 	Resource             []string // what its tokens may be for; nil: all that the scope is for. RFC 8707 §2
 	AuthorizationDetails string   // JSON, as agreed to; empty: none. RFC 9396 §7
-	DPoPJKT              string   // thumbprint of the key that its tokens are bound to; empty: none. RFC 9449 §10
+	DPoPJKT              string   // thumbprint of the key that its code is bound to; empty: none. RFC 9449 §10
 }
 
 // Live tells whether tokens of the grant may be used.

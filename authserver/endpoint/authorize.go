@@ -230,7 +230,7 @@ func (e *Endpoints) newCode(p pending, session store.Session, allowed oauth.Scop
 	}
 	return store.NewAuthorizationCode{
 		Code: e.opaque("ac_"), RedirectURI: p.RedirectURI, CodeChallenge: p.CodeChallenge,
-		ExpiresAt: now.Add(e.Env.AuthorizationCodeTTL.Value()),
+		ExpiresAt: now.Add(e.codeTTL(p.Client)),
 		Grant: oauth.Grant{
 			ID: "g_" + e.tokenID(), ClientID: p.Client.ID, Sub: session.User.Sub, Scope: scope,
 			Nonce: p.Nonce, AuthTime: session.AuthTime, CreatedAt: now, SessionID: sid,
@@ -238,6 +238,16 @@ func (e *Endpoints) newCode(p pending, session store.Session, allowed oauth.Scop
 			Resource: e.resources().Canonical(p.Resource), AuthorizationDetails: oauth.FormatAuthorizationDetails(details),
 		},
 	}
+}
+
+// codeTTL is how long a code lives. FAPI 2.0 Security Profile §5.3.2.1: "shall
+// issue authorization codes with a maximum lifetime of 60 seconds".
+func (e *Endpoints) codeTTL(client *oauth.Client) time.Duration {
+	ttl := e.Env.AuthorizationCodeTTL.Value()
+	if client.FAPI() {
+		ttl = min(ttl, 60*time.Second)
+	}
+	return ttl
 }
 
 // redirect sends the browser back to the client, by a redirect or by a form that

@@ -21,5 +21,8 @@
 //   - Refresh token: what gets the next access token, opaque. RFC 6749 §1.5.
 //   - ID token: tells the client who signed in. Never sent to an API. OIDC Core §2.
 //   - Scope: the permissions of a token, space-separated names. RFC 6749 §3.3.
+//   - Pushed authorization request: one that the client left here by itself; the
+//     browser brings its request_uri. RFC 9126 §1.
+//   - Request object: an authorization request that the client signed. RFC 9101 §2.1.
 //   - Interaction: a request that waits for its person to sign in or to decide. Ours.
 package oauth

@@ -289,7 +289,7 @@ var fapi2Modules = map[string]func(f *fapi){
 			f.t.Error("the tokens of a code that was used twice are active")
 		}
 	},
-	"ensure-token-endpoint-fails-with-expired-auth-code": func(f *fapi) {
+	"ensure-token-endpoint-fails-with-expired-auth-code": func(f *fapi) { // whatever AUTHORIZATION_CODE_TTL is
 		answer := f.answered(nil, nil)
 		f.Clock.Advance(62 * time.Second)
 		f.wantNoTokens(f.one, With(f.redemption(answer), f.authentication(f.one, nil)), "400 invalid_grant")
@@ -398,7 +398,7 @@ func TestFAPI2(t *testing.T) {
 		for name, ask := range modules {
 			t.Run(fapiPlan+name, func(t *testing.T) {
 				t.Parallel()
-				ask(newFAPI(t, Options{}))
+				ask(newFAPI(t, Options{Env: map[string]string{"AUTHORIZATION_CODE_TTL": "10m"}}))
 			})
 		}
 	}
@@ -423,6 +423,7 @@ func TestAFAPIClientRegistersItself(t *testing.T) {
 	}
 	wantPage(t, f.Authorize(f.alice, f.request(f.one)), "invalid_request")
 	f.refuses(url.Values{"code_challenge": nil, "code_challenge_method": nil}, "400 invalid_request")
+	f.refuses(url.Values{"client_assertion": nil, "client_assertion_type": nil}, "401 invalid_client")
 	wantRefusal(t, f.Token(t, nil, With(f.redemption(f.answered(nil, nil)), f.authentication(f.one, nil))), "400 invalid_dpop_proof", "without a proof")
 }
 

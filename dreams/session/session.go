@@ -133,6 +133,23 @@ func Whose(data []byte) (person int64, sid string, err error) {
 	return person, sid, err
 }
 
+// WithoutPerson is a stored session after its person was signed out from elsewhere.
+// The browser stays who it is: it may be on its way back from the authorization
+// server, with the answer to something else.
+func WithoutPerson(data []byte, now time.Time) ([]byte, time.Time, error) {
+	deadline, values, err := scs.GobCodec{}.Decode(data)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if end := now.Add(anonymousLifetime); end.Before(deadline) {
+		deadline = end
+	}
+	delete(values, keyPerson)
+	delete(values, keySID)
+	data, err = scs.GobCodec{}.Encode(deadline, values)
+	return data, deadline, err
+}
+
 // SignOut ends the session.
 func (s *Sessions) SignOut(ctx context.Context) error {
 	return s.manager.Destroy(ctx)

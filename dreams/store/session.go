@@ -49,17 +49,44 @@ func (s *Store) EndSessions(ctx context.Context, out flow.LoggedOut) (ended int6
 		if _, err := tx.Exec(ctx, `INSERT INTO logout_tokens (jti, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, out.TokenID, out.ExpiresAt.Unix()); err != nil {
 			return err
 		}
-		// Both where both are there; what is not there is no condition. A token that
-		// names neither ends nothing.
-		result, err := tx.Exec(ctx, `DELETE FROM sessions WHERE (?3 != '' OR ?2 != '') AND (?3 = '' OR sid = ?3)
-			AND (?2 = '' OR person = (SELECT id FROM people WHERE issuer = ?1 AND subject = ?2))`, out.Issuer, out.Subject, out.SessionID)
+		signedIn, err := sessionsOf(ctx, tx, out)
 		if err != nil {
 			return err
 		}
-		ended, err = result.RowsAffected()
-		return err
+		for token, data := range signedIn {
+			left, deadline, err := session.WithoutPerson(data, s.now())
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, `UPDATE sessions SET data = ?, expires_at = ?, person = NULL, sid = '' WHERE token_hash = ?`, left, deadline.Unix(), token); err != nil {
+				return err
+			}
+		}
+		ended = int64(len(signedIn))
+		return nil
 	})
 	return ended, err
+}
+
+// sessionsOf finds the sessions that a logout token is about. Where it has both sub
+// and sid, both have to fit; where it has neither, it is about none.
+func sessionsOf(ctx context.Context, tx *sqlite.Tx, out flow.LoggedOut) (map[string][]byte, error) {
+	rows, err := tx.Query(ctx, `SELECT token_hash, data FROM sessions WHERE person IS NOT NULL AND (?3 != '' OR ?2 != '') AND (?3 = '' OR sid = ?3)
+		AND (?2 = '' OR person = (SELECT id FROM people WHERE issuer = ?1 AND subject = ?2))`, out.Issuer, out.Subject, out.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string][]byte{}
+	for rows.Next() {
+		var token string
+		var data []byte
+		if err := rows.Scan(&token, &data); err != nil {
+			return nil, err
+		}
+		all[token] = data
+	}
+	return all, rows.Err()
 }
 
 func (s Sessions) DeleteCtx(ctx context.Context, tokenHash string) error {

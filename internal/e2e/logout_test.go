@@ -475,6 +475,17 @@ func TestSigningOutAtAcmeReachesDreams(t *testing.T) {
 	}
 }
 
+// Who is signed out of Dreams from elsewhere keeps what their browser has begun
+// there: the lesson about logout itself, say.
+func TestBeingSignedOutOfDreamsLosesNoAttempt(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.connected(t)
+	page := runLab(t, w, b, "logout")
+	says(t, page, "login_required")
+	w.eventually(t, "Dreams still knows alice", func() bool { return !knownAtDreams(w, b) })
+}
+
 // A session that ends at the authorization server ends on Acme's site.
 func TestSigningOutAtAccountsReachesAcme(t *testing.T) {
 	t.Parallel()

@@ -69,6 +69,10 @@ func (e *Endpoints) refusal(c echo.Context, err error) (int, *oauth.Error) {
 	case sqlite.Unavailable(err):
 		e.Log.Error("the database does not work", "path", c.Path(), "error", err)
 		return http.StatusServiceUnavailable, oauth.Refuse(oauth.TemporarilyUnavailable, "the server cannot store anything at the moment; try again")
+	case sqlite.Referenced(err):
+		// What we were about to write names something that went while we were at it:
+		// an application that deleted itself (RFC 7592 §2.3).
+		return http.StatusBadRequest, oauth.Refuse(oauth.InvalidRequest, "the application has just been deleted")
 	case errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable, oauth.Refuse(oauth.TemporarilyUnavailable, "the request was given up")
 	}

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -165,4 +166,19 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 	if len(keys.sets) != maxSets {
 		t.Errorf("%d sets are kept", len(keys.sets))
 	}
+}
+
+// Whatever a stranger publishes is keys of ours or an error.
+func FuzzParse(f *testing.F) {
+	for _, document := range []string{`{"keys":[]}`, `{"keys":[` + jwk(f, ec(f).Public(), "a", "ES256", "sig") + `]}`, `{"keys":[{"kty":"RSA","n":"","e":""}]}`, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"}]}`, `{"keys":{}}`} {
+		f.Add([]byte(document))
+	}
+	f.Fuzz(func(t *testing.T, document []byte) {
+		keys, err := Parse(document)
+		for _, key := range keys {
+			if err != nil || key.Key == nil || !slices.Contains(Algorithms, key.Algorithm) {
+				t.Fatalf("%+v, %v", key, err)
+			}
+		}
+	})
 }

@@ -138,16 +138,22 @@ func (s *Store) UpdateClient(ctx context.Context, c oauth.Client) error {
 
 // DeleteClient ends a client and everything that it was given. RFC 7592 §2.3.
 func (s *Store) DeleteClient(ctx context.Context, id, reason string, now time.Time) error {
+	if err := s.endClient(ctx, id, reason, now); err != nil {
+		return err
+	}
+	return s.forgetDeletedClients(ctx)
+}
+
+func (s *Store) endClient(ctx context.Context, id, reason string, now time.Time) error {
 	s.registering.Lock()
 	defer s.registering.Unlock()
 	err := s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
 		return r.deleteClient(ctx, tx, id, reason, now)
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		s.clients.Store(s.clients.Load().with(id, nil))
 	}
-	s.clients.Store(s.clients.Load().with(id, nil))
-	return s.forgetDeletedClients(ctx)
+	return err
 }
 
 // deleteClient leaves the row, without what opens anything: grants and consents
@@ -198,7 +204,7 @@ func (s *Store) forgetIdleClients(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := s.DeleteClient(ctx, id, "idle", now); err != nil {
+		if err := s.endClient(ctx, id, "idle", now); err != nil {
 			return err
 		}
 	}

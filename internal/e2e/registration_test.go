@@ -559,3 +559,49 @@ func TestConformanceDynamic(t *testing.T) {
 		})
 	}
 }
+
+// What a stranger calls itself is text on every page that says it.
+func TestNamesOfStrangersAreText(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver"}})
+	for _, name := range []string{`<script>alert(1)</script>`, `{{.}}<b>`, `"><svg/onload=alert(1)>`, `'-alert(1)-'`} {
+		client := w.registeredClient(t, diary(map[string]any{"client_name": name}))
+		b := w.SignedIn(t, "alice")
+		b.Stay = "https://diary.example"
+		request := url.Values{"response_type": {"code"}, "client_id": {client.String("client_id")}, "redirect_uri": {"https://diary.example/cb"}, "scope": {"openid"}}
+		pages := map[string]Page{"consent": w.Authorize(b, request)}
+		w.Allow(b, request)
+		pages["connected apps"] = b.Get(w.Auth + "/account/apps")
+		pages["security log"] = b.Get(w.Auth + "/account/security")
+		for page, got := range pages {
+			if got.Status != http.StatusOK || strings.Contains(got.Body, "<script>alert") || strings.Contains(got.Body, "<svg/onload") || strings.Contains(got.Body, "<b>"+name) {
+				t.Errorf("%s with %s: %d", page, name, got.Status)
+			}
+			if page != "security log" && !strings.Contains(visibleText(got.Body), name) {
+				t.Errorf("%s does not say %s", page, name)
+			}
+		}
+	}
+}
+
+// A browser application that registers itself may call the token endpoint from its
+// origin, and no other endpoint of ours learns of it.
+func TestScriptsOfAClientThatRegisteredMayCallTheTokenEndpoint(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver"}})
+	allowed := func() string {
+		answer := w.Do(t, http.MethodOptions, w.Auth+"/token", http.Header{"Origin": {"https://diary.example"}, "Access-Control-Request-Method": {"POST"}}, "")
+		return answer.Header.Get("Access-Control-Allow-Origin")
+	}
+	if got := allowed(); got != "" {
+		t.Errorf("before: %q", got)
+	}
+	client := w.registeredClient(t, diary(map[string]any{"token_endpoint_auth_method": "none"}))
+	if got := allowed(); got != "https://diary.example" {
+		t.Errorf("registered: %q", got)
+	}
+	w.Do(t, http.MethodDelete, client.String("registration_client_uri"), Bearer(client.String("registration_access_token")), "")
+	if got := allowed(); got != "" {
+		t.Errorf("deleted: %q", got)
+	}
+}

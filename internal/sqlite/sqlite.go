@@ -199,7 +199,8 @@ func Duplicate(err error) bool {
 	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
 }
 
-// Referenced tells whether a row could not be deleted because another names it.
+// Referenced tells whether a row could not be deleted because another names it, or
+// not be written because it names one that is not there.
 func Referenced(err error) bool {
 	var e *driver.Error
 	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY

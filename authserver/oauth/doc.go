@@ -19,6 +19,8 @@
 //     without the client that it was made for. RFC 6749 §1.3.1.
 //   - Access token: what the resource server wants to see, a JWT. RFC 9068.
 //   - Refresh token: what gets the next access token, opaque. RFC 6749 §1.5.
+//   - DPoP proof: a little JWT by which a client shows, with each request, that it
+//     holds the key that a token is bound to (cnf.jkt in it). RFC 9449 §4.
 //   - ID token: tells the client who signed in. Never sent to an API. OIDC Core §2.
 //   - Scope: the permissions of a token, space-separated names. RFC 6749 §3.3.
 //   - Pushed authorization request: one that the client left here by itself; the

@@ -317,3 +317,60 @@ func TestAuthorizationDetailsInATokenExchange(t *testing.T) {
 		t.Errorf("wider: %s", got)
 	}
 }
+
+// RFC 9396 §3 and §13: pushed, or signed, they are the same. In a request object
+// they stand as JSON, and in none as a string of JSON.
+func TestAuthorizationDetailsPushedAndSigned(t *testing.T) {
+	w := New(t, Options{Only: []string{"authserver"}, SQL: map[string][]string{"authserver": {webSigns}}})
+	object := w.requestObject("openid profile")
+	object["authorization_details"] = json.RawMessage(aboutBeaches)
+	object["resource"] = []string{w.Acme}
+	for name, request := range map[string]url.Values{
+		"pushed": w.pushed(t, With(w.askDetails("openid profile", aboutBeaches), url.Values{"resource": {w.Acme}})),
+		"signed": {"client_id": {"dreams-web"}, "request": {signedAs("oauth-authz-req+jwt", object)}},
+	} {
+		tokens := w.Token(t, Basic("dreams-web"), w.Redemption(w.allowDetails(t, "bob", request)))
+		if got := details(t, tokens.JSON()); len(got) != 1 || got[0].Topics[0] != "beaches" || !slices.Equal(audience(t, tokens), []string{w.Acme}) {
+			t.Errorf("%s: %d %s", name, tokens.Status, tokens.Body)
+		}
+	}
+	for parameter, value := range map[string]string{"authorization_details": `[{"type":"trip_booking"}]`, "resource": "/api"} {
+		want := map[string]string{"authorization_details": "400 invalid_authorization_details", "resource": "400 invalid_target"}[parameter]
+		if got := w.push(t, Basic("dreams-web"), With(w.Request("openid"), url.Values{parameter: {value}})).Refusal(); got != want {
+			t.Errorf("pushed with %s=%s: %s, want %s", parameter, value, got, want)
+		}
+	}
+}
+
+// RFC 9396 §10: a client that registers itself may name the type, and asks as any
+// other does.
+func TestAuthorizationDetailsOfAClientThatRegisteredItself(t *testing.T) {
+	w := New(t, Options{Only: []string{"authserver"}})
+	registered := w.Register(t, nil, diary(map[string]any{"authorization_details_types": []string{"travel_preferences"}}))
+	if got := registered.JSON()["authorization_details_types"]; fmt.Sprint(got) != "[travel_preferences]" {
+		t.Fatalf("registered: %d %s", registered.Status, registered.Body)
+	}
+	redirect := registered.JSON()["redirect_uris"].([]any)[0].(string)
+	request := With(w.askDetails("openid", aboutBeaches), url.Values{"client_id": {registered.String("client_id")}, "redirect_uri": {redirect}})
+	b := NewBrowser(t)
+	b.Stay = redirect
+	w.SignIn(b, "bob")
+	answer := b.Form(w.Authorize(b, request), "decision").With(url.Values{"authorization_detail": {"0"}, "decision": {"allow"}}).Submit()
+	if answer.Answer().Get("code") == "" {
+		t.Errorf("%s", answer.Refusal())
+	}
+}
+
+// What is allowed once ends with that, whatever the detail says.
+func TestAuthorizationDetailsEndWithTheConsent(t *testing.T) {
+	w := New(t, Options{Only: []string{"authserver"}})
+	b := w.SignedIn(t, "bob")
+	for duration, ends := range map[string]time.Duration{"once": time.Hour, "30d": 30 * 24 * time.Hour, "until_revoked": 100 * 24 * time.Hour} {
+		asked := w.Authorize(b, w.askDetails("profile", strings.Replace(aboutBeaches, "30", "100", 1)))
+		answer := b.Form(asked, "decision").With(url.Values{"authorization_detail": {"0"}, "decision": {"allow"}, "duration": {duration}}).Submit()
+		got := details(t, w.Token(t, Basic("dreams-web"), w.Redemption(answer)).JSON())
+		if len(got) != 1 || time.Unix(got[0].ExpiresAt, 0).Sub(w.Clock.Now().Add(ends)).Abs() > time.Minute {
+			t.Errorf("%s: %+v", duration, got)
+		}
+	}
+}

@@ -248,7 +248,7 @@ func codeChallengeWellFormed(a asked) error {
 // scope". We fail: nobody should share more than was named. A request that says
 // what it wants in authorization_details has named it (RFC 9396 §3).
 func scopeGiven(a asked) error {
-	if len(a.Scope) == 0 && len(a.Details) == 0 {
+	if len(a.Scope) == 0 && a.AuthorizationDetails == "" {
 		return oauth.Refuse(oauth.InvalidScope, "scope is missing; allowed is: %s", a.Client.Scope)
 	}
 	return nil

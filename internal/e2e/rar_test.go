@@ -240,6 +240,9 @@ func TestInvalidAuthorizationDetails(t *testing.T) {
 		"too large":          "[" + strings.Repeat(" ", 5000) + "]",
 		"control characters": "[{\"type\":\"\x00\x1b[31m\"}]",
 	} {
+		if got := w.Authorize(b, w.askDetails("", sent)).Refusal(); got != "303 invalid_authorization_details" {
+			t.Errorf("%s without a scope: %s", name, got)
+		}
 		page := w.Authorize(b, w.askDetails("openid profile", sent))
 		if page.Refusal() != "303 invalid_authorization_details" || page.Answer().Get("state") != "S1" || page.Answer().Get("iss") != w.Auth {
 			t.Errorf("%s at /authorize: %s %s", name, page.Refusal(), page.Location)

@@ -253,6 +253,10 @@ func (t *Transcript) parameters(first, indent, encoded string) {
 			sign = "&"
 		}
 		t.line("%s%s%s", indent, sign, pair)
+		if name, value, _ := strings.Cut(pair, "="); name == "authorization_details" {
+			decoded, _ := url.QueryUnescape(value)
+			t.line("%s#   %s", indent, decoded)
+		}
 	}
 }
 
@@ -353,7 +357,7 @@ func fieldsOf(f Form) []string {
 }
 
 // changing are members that tell a time.
-var changing = regexp.MustCompile(`"(iat|exp|nbf|auth_time|leaves)": (\d+|"[^"]*")`)
+var changing = regexp.MustCompile(`"(iat|exp|nbf|auth_time|expires_at|leaves)": (\d+|"[^"]*")`)
 
 // timeless names the times in a JSON object. exp is told from iat.
 func timeless(object string) string {

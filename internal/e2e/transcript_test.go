@@ -34,6 +34,9 @@ func TestTranscripts(t *testing.T) {
 		"par":                transcribePAR,
 		"jar":                transcribeJAR,
 		"dpop":               transcribeDPoP,
+		"rar":                transcribeRAR,
+		"resource":           transcribeResource,
+		"step_up":            transcribeStepUp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := &Recorder{}

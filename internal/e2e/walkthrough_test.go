@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // walkthroughs are the grants by curl, each with what must be seen: the data,
@@ -21,7 +24,20 @@ var walkthroughs = map[string][]string{
 	"password":           {`"Alice Moreau"`, `unauthorized_client`},
 	"par":                {`"request_uri":"urn:ietf:params:oauth:request_uri:`, `"interests":`, `invalid_request_uri`, `invalid_request`},
 	"registration":       {`Not verified`, `"interests":`, `Travel Diary 2`, `invalid_redirect_uri`, `invalid_client_metadata`, `invalid_token`, `204`, `revoked`},
+	"rar":                {`What you like about mountains and beaches, for 30 days, until `, `"expires_at":`, `{"interests":["mountains"]}`, `insufficient_scope`, `invalid_authorization_details`},
+	"step_up":            {`200 OK`, `401 Unauthorized`, `insufficient_user_authentication`, `max_age="300"`, `200 OK`},
 	"device_code":        {`authorization_pending`, `"interests":`, `used before`},
+}
+
+// laterAt is an address that makes it six minutes later for whoever opens it.
+func laterAt(t *testing.T, w *World) string {
+	later := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		token := w.forge(t, func(forged) {})
+		w.Clock.Advance(6 * time.Minute)
+		w.waitForAcmeLater(t, token)
+	}))
+	t.Cleanup(later.Close)
+	return later.URL
 }
 
 // Each walkthrough runs as it stands. It wants bash, curl and openssl, as
@@ -42,7 +58,7 @@ func TestWalkthroughs(t *testing.T) {
 			w := New(t, Options{Env: map[string]string{"DEVICE_POLL_INTERVAL": "1s"}})
 			script := exec.CommandContext(t.Context(), "bash", "internal/e2e/walkthrough/"+name+".sh")
 			script.Dir = "../.."
-			script.Env = append(os.Environ(), "AUTHSERVER_URL="+w.Auth, "ACME_URL="+w.Acme, "DREAMS_URL="+w.Dreams, "DEVICE_WAIT=1.1")
+			script.Env = append(os.Environ(), "AUTHSERVER_URL="+w.Auth, "ACME_URL="+w.Acme, "DREAMS_URL="+w.Dreams, "DEVICE_WAIT=1.1", "WAIT=curl -sS "+laterAt(t, w))
 			out, err := script.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)

@@ -97,6 +97,13 @@ func TestNoSecretIsLoggedOrStored(t *testing.T) {
 		}
 	}
 
+	// A client pushes a request, with its secret in the body, and its person brings it.
+	pushed := w.push(t, nil, With(w.Request("openid profile"), url.Values{"client_secret": {"dreams-web-secret"}}))
+	known.add(t, "a request_uri", strings.TrimPrefix(pushed.String("request_uri"), requestURIPrefix))
+	for range 2 {
+		w.Authorize(w.stay(b), url.Values{"client_id": {"dreams-web"}, "request_uri": {pushed.String("request_uri")}})
+	}
+
 	// A client gets tokens, uses them, loses some and gives them back.
 	answer := w.Authorize(w.stay(b), w.Request("openid profile email offline_access"))
 	redemption := w.Redemption(answer)

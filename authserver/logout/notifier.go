@@ -91,26 +91,36 @@ func (n *Notifier) Work(ctx context.Context) {
 // tell sends a client what is due, until one notice cannot be delivered.
 func (n *Notifier) tell(ctx context.Context, clientID string) {
 	for {
-		notice, err := n.Store.NextLogoutNotice(ctx, clientID, n.Now())
-		if errors.Is(err, store.ErrNotFound) || ctx.Err() != nil {
-			return
+		more, err := n.next(ctx, clientID)
+		if err != nil && ctx.Err() == nil {
+			n.Log.Error("a logout notice could not be read or written down", "client_id", clientID, "error", err)
+			select { // the client must not hear the same again and again meanwhile
+			case <-time.After(waits[0]):
+			case <-ctx.Done():
+			}
 		}
-		if err == nil {
-			err = n.deliver(ctx, notice)
-		}
-		if ctx.Err() != nil {
-			return // that is no failure of the client's
-		}
-		if err == nil {
-			err = n.Store.ForgetLogoutNotice(ctx, notice.ID)
-		} else if err = n.failed(ctx, notice, err); err == nil {
-			return
-		}
-		if err != nil {
-			n.Log.Error("a logout notice could not be written down", "client_id", clientID, "error", err)
+		if err != nil || !more {
 			return
 		}
 	}
+}
+
+// next sends a client one notice. more tells whether there may be another.
+func (n *Notifier) next(ctx context.Context, clientID string) (more bool, err error) {
+	notice, err := n.Store.NextLogoutNotice(ctx, clientID, n.Now())
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	switch why := n.deliver(ctx, notice); {
+	case ctx.Err() != nil: // that is no failure of the client's
+		return false, nil
+	case why != nil:
+		return false, n.failed(ctx, notice, why)
+	}
+	return true, n.Store.ForgetLogoutNotice(ctx, notice.ID)
 }
 
 // failed decides what becomes of a notice that was not taken. Back-Channel Logout
@@ -118,11 +128,11 @@ func (n *Notifier) tell(ctx context.Context, clientID string) {
 // 400 may only have been unable to reach its own database (§2.8).
 func (n *Notifier) failed(ctx context.Context, notice store.LogoutNotice, why error) error {
 	n.Log.Warn("a client was not told of a logout", "client_id", notice.ClientID, "attempts", notice.Attempts+1, "error", why)
-	if notice.Attempts < len(waits) {
-		return n.Store.PostponeLogoutNotices(ctx, notice, n.Now().Add(waits[notice.Attempts]))
+	givenUp, err := n.Store.PostponeLogoutNotices(ctx, notice.ClientID, n.Now(), waits)
+	for _, sub := range givenUp {
+		n.Store.Record(store.Event{At: n.Now(), Kind: "app not told of sign-out", Sub: sub, ClientID: notice.ClientID, Detail: "it did not answer"})
 	}
-	n.Store.Record(store.Event{At: n.Now(), Kind: "app not told of sign-out", Sub: notice.Sub, ClientID: notice.ClientID, Detail: "it did not answer"})
-	return n.Store.ForgetLogoutNotice(ctx, notice.ID)
+	return err
 }
 
 // deliver sends one logout token, by POST. Each attempt has a token of its own: to

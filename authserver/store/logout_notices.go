@@ -88,12 +88,21 @@ func (s *Store) ForgetLogoutNotice(ctx context.Context, id int64) error {
 	})
 }
 
-// PostponeLogoutNotices notes that a notice could not be delivered. The client's
-// others wait as long: nobody is there to take them.
-func (s *Store) PostponeLogoutNotices(ctx context.Context, n LogoutNotice, until time.Time) error {
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE logout_notices SET attempts = attempts + (id = ?1), due_at = ?2 WHERE client_id = ?3 AND due_at < ?2",
-			n.ID, ms(until), n.ClientID)
+// PostponeLogoutNotices notes that a client did not take a notice: all that are due
+// have failed with it, because nobody is there. waits is how long each waits after
+// its first failure, its second, and so on. Those that have waited for all of it are
+// given up; their people are returned.
+func (s *Store) PostponeLogoutNotices(ctx context.Context, clientID string, now time.Time, waits []time.Duration) (givenUp []string, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		for attempts, wait := range waits {
+			if _, err := tx.Exec(ctx, "UPDATE logout_notices SET attempts = attempts + 1, due_at = ? WHERE client_id = ? AND due_at <= ? AND attempts = ?",
+				ms(now.Add(wait)), clientID, ms(now), attempts); err != nil {
+				return err
+			}
+		}
+		var err error
+		givenUp, err = column(tx.Query(ctx, "DELETE FROM logout_notices WHERE client_id = ? AND due_at <= ? RETURNING sub", clientID, ms(now)))
 		return err
 	})
+	return givenUp, err
 }

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"example.com/acme-dreams/internal/sqlite"
 )
@@ -69,5 +71,48 @@ func TestADatabaseFromBeforeLearnsOfLogout(t *testing.T) {
 	ids, err := column(s.db.Query(t.Context(), "SELECT DISTINCT sid FROM sessions WHERE length(sid) > 30"))
 	if err != nil || len(ids) != 2 {
 		t.Errorf("sids %v: %v", ids, err)
+	}
+}
+
+// A client that is gone gathers no notices without end.
+func TestLogoutNoticesAreGivenUp(t *testing.T) {
+	s := filled(t)
+	add := func(n int) {
+		t.Helper()
+		err := s.db.Write(t.Context(), func(ctx context.Context, tx *sqlite.Tx) error {
+			for range n {
+				if _, err := tx.Exec(ctx, "INSERT INTO logout_notices (client_id, sub, sid, attempts, due_at) VALUES ('web', 'u_1', 's_1', 0, ?)", ms(start)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits := []time.Duration{time.Minute, time.Hour}
+	now := start
+	for i, want := range []int{0, 0, 3} {
+		if i == 0 {
+			add(3)
+		}
+		givenUp, err := s.PostponeLogoutNotices(t.Context(), "web", now, waits)
+		if err != nil || len(givenUp) != want {
+			t.Errorf("failure %d gives up %v: %v", i+1, givenUp, err)
+		}
+		if _, err := s.NextLogoutNotice(t.Context(), "web", now); !errors.Is(err, ErrNotFound) {
+			t.Errorf("failure %d: a notice is still due: %v", i+1, err)
+		}
+		if i < len(waits) {
+			now = now.Add(waits[i])
+		}
+	}
+	if _, left, err := s.ClientsToNotify(t.Context(), now); left || err != nil {
+		t.Errorf("notices are left: %v", err)
+	}
+	add(1)
+	if due, left, err := s.ClientsToNotify(t.Context(), now); len(due) != 1 || !left || err != nil {
+		t.Errorf("a new one is not due: %v %v", due, err)
 	}
 }

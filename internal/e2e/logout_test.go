@@ -229,12 +229,13 @@ func TestOfflineAccessOutlivesRPInitiatedLogout(t *testing.T) {
 // relyingParty is a client that wants to hear of logouts.
 type relyingParty struct {
 	*httptest.Server
+	id      string             // client_id
 	heard   chan *http.Request // its form parsed
 	refuses atomic.Int32       // how often it answers 503 first
 }
 
 func newRelyingParty(t *testing.T) *relyingParty {
-	rp := &relyingParty{heard: make(chan *http.Request, 10)}
+	rp := &relyingParty{id: "rp", heard: make(chan *http.Request, 10)}
 	rp.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		if rp.refuses.Add(-1) >= 0 {
@@ -257,7 +258,7 @@ func (rp *relyingParty) registration() string {
 // signIn signs alice in at the relying party, and returns its ID token.
 func (rp *relyingParty) signIn(t *testing.T, w *World, b *Browser) string {
 	t.Helper()
-	request := url.Values{"client_id": {"rp"}, "redirect_uri": {rp.URL + "/cb"}}
+	request := url.Values{"client_id": {rp.id}, "redirect_uri": {rp.URL + "/cb"}}
 	b.Stay = rp.URL
 	answer := w.Allow(b, With(w.Request("openid profile"), request))
 	tokens := w.Token(t, nil, With(w.Redemption(answer), request))
@@ -281,7 +282,7 @@ func (rp *relyingParty) hears(t *testing.T, w *World) *oidc.LogoutToken {
 			t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 		}
 		raw := r.PostForm.Get("logout_token")
-		token, err := provider.Verifier(&oidc.Config{ClientID: "rp", Now: w.Clock.Now}).VerifyLogout(ctx, raw)
+		token, err := provider.Verifier(&oidc.Config{ClientID: rp.id, Now: w.Clock.Now}).VerifyLogout(ctx, raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,6 +319,12 @@ func TestBackchannelLogoutPlan(t *testing.T) {
 		}
 	})
 	t.Run("oidcc-backchannel-rp-initiated-logout", func(t *testing.T) {
+		// As the suite does it, with a client that registers itself.
+		rp.id = w.registeredClient(t, map[string]any{
+			"redirect_uris": []string{rp.URL + "/cb"}, "post_logout_redirect_uris": []string{rp.URL + "/out"}, "scope": "openid profile",
+			"backchannel_logout_uri": rp.URL + "/backchannel-logout", "backchannel_logout_session_required": true,
+			"token_endpoint_auth_method": "none", "id_token_signed_response_alg": "ES256",
+		}).String("client_id")
 		b := w.SignedIn(t, "alice")
 		hint := rp.signIn(t, w, b)
 		page := w.signOut(b, url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {rp.URL + "/out"}, "state": {"S1"}})
@@ -328,7 +335,7 @@ func TestBackchannelLogoutPlan(t *testing.T) {
 		if _, claims := parts(t, hint); token.Subject != claims["sub"] || token.SessionID != claims["sid"] || token.SessionID == "" {
 			t.Errorf("the logout token is about %s %s, the ID token about %s %s", token.Subject, token.SessionID, claims["sub"], claims["sid"])
 		}
-		answer := w.Authorize(b, With(w.Request("openid profile"), url.Values{"client_id": {"rp"}, "redirect_uri": {rp.URL + "/cb"}, "prompt": {"none"}}))
+		answer := w.Authorize(b, With(w.Request("openid profile"), url.Values{"client_id": {rp.id}, "redirect_uri": {rp.URL + "/cb"}, "prompt": {"none"}}))
 		if answer.Refusal() != "303 login_required" {
 			t.Errorf("prompt=none afterwards: %s", answer.Refusal())
 		}

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"example.com/acme-dreams/authserver/grant"
@@ -30,7 +31,9 @@ func (e *Endpoints) issueAccessToken(i grant.Issue) (oauth.TokenResponse, error)
 		Issuer: e.issuer(), Subject: i.Client.ID, Audience: e.audience(i),
 		ClientID: i.Client.ID, Scope: e.resources().Needs(i.Scope, i.Resource).String(), JWTID: e.tokenID(),
 		IssuedAt: now.Unix(), ExpiresAt: expires.Unix(), GrantID: i.Grant.ID,
-		AuthorizationDetails: json.RawMessage(i.AuthorizationDetails),
+	}
+	if slices.Contains(claims.Audience, e.resources().API) { // RFC 9396 §9.1: "filtered to the specific audience"
+		claims.AuthorizationDetails = json.RawMessage(i.AuthorizationDetails)
 	}
 	if i.User != nil {
 		// RFC 9068 §2.2: sub is the resource owner, or the client where there is none.

@@ -19,6 +19,7 @@ type narrowing struct {
 	Grant     oauth.Grant
 	Scope     oauth.Scope // of the token
 	Resources oauth.Resources
+	Named     []string // the resources that the token is for; nil: all that its scope is for
 }
 
 var narrowingChecks = []check.Check[narrowing]{
@@ -35,20 +36,40 @@ func (e Environment) narrow(ctx context.Context, issue Issue, req oauth.TokenReq
 	n := narrowing{Request: req, Grant: issue.Grant, Scope: issue.Scope, Resources: e.Resources}
 	n.Granted = oauth.LiveDetails(issue.Grant.AuthorizationDetails, now)
 	n.Details, _ = oauth.ParseAuthorizationDetails(req.AuthorizationDetails) // the token endpoint has judged its form
+	for i, d := range n.Details {
+		n.Details[i].Locations = e.Resources.Canonical(d.Locations)
+	}
+	n.Named = n.named()
 	if err := check.Run(ctx, e.Checks, narrowingChecks, n); err != nil {
 		return Issue{}, err
 	}
-	issue.Resource, issue.AuthorizationDetails = issue.Grant.Resource, oauth.FormatAuthorizationDetails(n.Granted)
-	if len(req.Resource) > 0 {
-		issue.Resource = e.Resources.Canonical(req.Resource)
-	}
+	issue.Resource, issue.AuthorizationDetails = n.Named, oauth.FormatAuthorizationDetails(n.Granted)
 	if n.Details != nil {
 		issue.AuthorizationDetails = oauth.FormatAuthorizationDetails(n.narrowed())
 	}
-	if len(issue.Resource) > 0 && !slices.Contains(issue.Resource, e.Resources.API) {
-		issue.AuthorizationDetails = "" // RFC 9396 §9.1: "filtered to the specific audience"
-	}
 	return issue, nil
+}
+
+// named lists the resources that the token is for: those of the token request, or
+// those of the grant that its scope has a use for. nil: all that it is for.
+func (n narrowing) named() []string {
+	if len(n.Request.Resource) > 0 {
+		return n.Resources.Canonical(n.Request.Resource)
+	}
+	var useful []string
+	for _, resource := range n.Grant.Resource {
+		if n.serves(resource) {
+			useful = append(useful, resource)
+		}
+	}
+	if useful == nil {
+		return n.Grant.Resource // and the check says what is wrong with that
+	}
+	return useful
+}
+
+func (n narrowing) serves(resource string) bool {
+	return n.Resources.Serve(resource, n.Scope, len(n.Granted) > 0)
 }
 
 // narrowed is what the request asks for, with all that the grant says of it.
@@ -83,7 +104,7 @@ func resourceWithinGrant(n narrowing) error {
 	if len(n.Grant.Resource) == 0 {
 		return nil // all that the scope is for
 	}
-	for _, resource := range n.Resources.Canonical(n.Request.Resource) {
+	for _, resource := range n.Named {
 		if !slices.Contains(n.Grant.Resource, resource) {
 			return oauth.Refuse(oauth.InvalidTarget, "resource %.200q was not asked for at the authorization endpoint; it named: %s", resource, strings.Join(n.Grant.Resource, " "))
 		}
@@ -92,8 +113,8 @@ func resourceWithinGrant(n narrowing) error {
 }
 
 func resourceServesScope(n narrowing) error {
-	for _, resource := range n.Resources.Canonical(n.Request.Resource) {
-		if !n.Resources.Serve(resource, n.Scope, len(n.Granted) > 0) {
+	for _, resource := range n.Named {
+		if !n.serves(resource) {
 			return oauth.Refuse(oauth.InvalidTarget, "resource %.200q is not one that this scope is for; these are: %s", resource, strings.Join(n.Resources.For(n.Scope), " "))
 		}
 	}

@@ -26,5 +26,9 @@
 //   - Pushed authorization request: one that the client left here by itself; the
 //     browser brings its request_uri. RFC 9126 §1.
 //   - Request object: an authorization request that the client signed. RFC 9101 §2.1.
+//   - Authorization details: what a scope cannot say, as JSON objects: how much
+//     of it, about what, until when. RFC 9396 §2.
+//   - Resource: whom a token is for, named by an identifier: Acme, or ourselves
+//     for userinfo. RFC 8707 §2.
 //   - Interaction: a request that waits for its person to sign in or to decide. Ours.
 package oauth

@@ -78,6 +78,17 @@ func TestResourcesOfTheAuthorizationRequestBoundItsTokens(t *testing.T) {
 	if again := w.Token(t, Basic("dreams-web"), refresh); !slices.Equal(audience(t, again), []string{w.Acme}) {
 		t.Errorf("refreshed after that refusal: %s", again.Body)
 	}
+	// What of the scope is asked for decides which of the resources it is for.
+	both := w.Token(t, Basic("dreams-web"), w.Redemption(w.Allow(w.SignedIn(t, "alice"),
+		With(w.Request("openid profile preferences:read offline_access"), url.Values{"resource": {w.Acme, w.Auth}, "prompt": {"consent"}}), "preferences:read", "offline_access")))
+	less := w.Token(t, Basic("dreams-web"), url.Values{"grant_type": {"refresh_token"}, "refresh_token": {both.String("refresh_token")}, "scope": {"preferences:read"}})
+	if got := audience(t, less); !slices.Equal(got, []string{w.Acme}) || less.String("scope") != "preferences:read" {
+		t.Errorf("without openid: aud %v of %s", got, less.Body)
+	}
+	nothing := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {less.String("refresh_token")}, "scope": {"preferences:read"}, "resource": {w.Auth}}
+	if got := w.Token(t, Basic("dreams-web"), nothing).Refusal(); got != "400 invalid_target" {
+		t.Errorf("preferences at userinfo: %s", got)
+	}
 	answer := allow()
 	if got := w.Token(t, Basic("dreams-web"), With(w.Redemption(answer), url.Values{"resource": {w.Acme, w.Auth}})).Refusal(); got != "400 invalid_target" {
 		t.Errorf("more by the code: %s", got)

@@ -172,8 +172,8 @@ func checkRevocation(p *presentation) error {
 	return nil
 }
 
-// "Such a protected resource MUST reject a DPoP-bound access token received as a
-// bearer token". Otherwise a thief would leave the proof out. This is all that
+// A server that knows both schemes "MUST reject a DPoP-bound access token received
+// as a bearer token". Otherwise a thief would leave the proof out. This is all that
 // "required" means here: whoever has a bound token cannot do without a proof,
 // and an application whose tokens are always bound is registered with
 // dpop_bound_access_tokens at the authorization server.

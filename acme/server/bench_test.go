@@ -11,6 +11,7 @@ import (
 
 	"example.com/acme-dreams/acme/bearer/bearertest"
 	"example.com/acme-dreams/acme/server/acmetest"
+	"example.com/acme-dreams/internal/dpop/dpoptest"
 )
 
 // What the API costs beside its ceiling: an Echo handler that verifies the same
@@ -55,5 +56,32 @@ func BenchmarkAPI(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A proof is verified each time: it is good for one request.
+func BenchmarkProof(b *testing.B) {
+	a := acmetest.New(b)
+	key := dpoptest.NewES256(b)
+	claims := a.Authserver.Claims(acmetest.Alice, "packages:read")
+	claims["cnf"] = map[string]string{"jkt": key.Thumbprint()}
+	token := a.Authserver.Token(claims)
+	const path = "/api/v1/packages/pk-silvretta"
+	nonce := a.Get(path, "").Header.Get("DPoP-Nonce")
+	proofs := make([]string, b.N)
+	for i := range proofs {
+		proofs[i] = key.Proof(nil, dpoptest.Claims(a.Authserver.Clock.Now(), "GET", bearertest.Resource+path, nonce, token))
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Authorization", "DPoP "+token)
+		r.Header.Set("DPoP", proofs[i])
+		w := httptest.NewRecorder()
+		a.Server.ServeHTTP(w, r)
+		if w.Code != 200 {
+			b.Fatal(w.Code, w.Body)
+		}
 	}
 }

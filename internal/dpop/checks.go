@@ -180,7 +180,8 @@ func checkURI(p *presentation) error {
 	return nil
 }
 
-// "Servers MUST only accept DPoP proofs for a limited time after their creation".
+// To limit replay, "servers MUST only accept DPoP proofs for a limited time after
+// their creation".
 func checkIssuedAt(p *presentation) error {
 	iat := p.proof.Claims.IssuedAt
 	if iat != nil && (iat.Time.After(p.now.Add(clockSkew)) || iat.Time.Before(p.now.Add(-maxAge))) {
@@ -231,9 +232,9 @@ func checkNonce(p *presentation) error {
 	return nil
 }
 
-// "Servers can store the jti value of each DPoP proof for the time window in which
-// the respective DPoP proof JWT would be accepted to prevent multiple uses of the
-// same DPoP proof." Ours do.
+// "In the context of the target URI, servers can store the jti value of each DPoP
+// proof for the time window in which the respective DPoP proof JWT would be
+// accepted to prevent multiple uses of the same DPoP proof." Ours do.
 func checkUsedOnce(u use) error {
 	if u.before {
 		return invalidProof("The proof was used before: every request needs a new one")

@@ -33,7 +33,7 @@ var clientAssertionChecks = []check.Check[asserted]{
 	check.New("client assertion is no other kind of JWT", "RFC 8725 §3.11", assertionTyped),
 	check.New("client assertion is from and about the client", "RFC 7523 §3", assertionAboutItself),
 	check.New("client assertion is for this server alone", "RFC 7523 §3", assertionForUs),
-	check.New("aud of a client assertion is a string", "FAPI 2.0 Security Profile §5.3.2.1", assertionAudienceString),
+	check.New("aud of a FAPI client's assertion is a string", "FAPI 2.0 Security Profile §5.3.2.1", assertionAudienceString),
 	check.New("client assertion expires, and has not yet", "RFC 7523 §3", assertionExpires),
 	check.New("client assertion lives ten minutes at most", "RFC 7523 §3", assertionShort),
 	check.New("client assertion is not from the future", "RFC 7523 §3", assertionNotFromTheFuture),
@@ -87,10 +87,10 @@ func assertionTyped(a asserted) error {
 
 // FAPI 2.0 Security Profile §5.3.2.1: "shall only accept its issuer identifier
 // value (as defined in [RFC8414]) as a string in the aud claim received in
-// client authentication assertions". For every client: who lists audiences has
-// more servers in mind than one.
+// client authentication assertions". RFC 7519 §4.1.3 has an array of one mean the
+// same, and libraries write it: from others we take it.
 func assertionAudienceString(a asserted) error {
-	if !bytes.HasPrefix(a.Members["aud"], []byte{'"'}) {
+	if a.Client.FAPI() && !bytes.HasPrefix(a.Members["aud"], []byte{'"'}) {
 		return a.no("aud of client_assertion must be a string, not an array")
 	}
 	return nil

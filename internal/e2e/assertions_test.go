@@ -119,6 +119,8 @@ func TestPrivateKeyJWT(t *testing.T) {
 		{"good", clientAssertion(once), "200"},
 		{"the same again", clientAssertion(once), "401 invalid_client"},
 		{"8 s ahead", clientAssertion(signed(claims(jwt.MapClaims{"iat": w.Clock.Now().Add(8 * time.Second).Unix()}))), "200"},
+		{"aud as an array of one", clientAssertion(signed(claims(jwt.MapClaims{"aud": []string{w.Auth}}))), "200"},
+		{"aud as an array of two", clientAssertion(signed(claims(jwt.MapClaims{"aud": []string{w.Auth, "https://other.test"}}))), "401 invalid_client"},
 		{"without client_id", With(clientAssertion(signed(claims(nil))), url.Values{"client_id": nil}), "200"},
 		{"another type", With(clientAssertion(signed(claims(nil))), url.Values{"client_assertion_type": {"x"}}), "401 invalid_client"},
 		{"no JWT", clientAssertion("x.y.z"), "401 invalid_client"},

@@ -112,10 +112,16 @@ var pushedAttacks = []Attack{
 	assertionAttack("client assertion is no other kind of JWT", func(_ *World, claims jwt.MapClaims) string {
 		return signedAs("oauth-authz-req+jwt", claims)
 	}),
-	assertionAttack("aud of a client assertion is a string", func(w *World, claims jwt.MapClaims) string {
-		claims["aud"] = []string{w.Auth}
-		return signed(claims)
-	}),
+	{
+		Rule: "aud of a FAPI client's assertion is a string", Refused: "401 invalid_client",
+		Options: authserverSQL(`UPDATE clients SET metadata = json_set(metadata, '$.require_pushed_authorization_requests', json('true'),
+			'$.dpop_bound_access_tokens', json('true')) WHERE client_id = 'dreams-batch'`),
+		Try: func(t testing.TB, w *World) (bool, string) {
+			claims := w.bearerClaims()
+			claims["sub"], claims["aud"] = "dreams-batch", []string{w.Auth}
+			return got(w.Post(t, w.Auth+"/revoke", nil, With(clientAssertion(signed(claims)), url.Values{"grant_type": nil, "token": {"x"}})))
+		},
+	},
 }
 
 var pushedDoubled = map[string]string{

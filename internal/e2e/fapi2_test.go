@@ -373,7 +373,10 @@ var fapi2Modules = map[string]func(f *fapi){
 	},
 	"par-without-duplicate-parameters": func(f *fapi) { f.succeeds(nil, nil) },
 	"par-test-array-as-audience-fails": func(f *fapi) {
+
 		f.wantAssertion(changes{"aud": []string{f.Auth, "https://other.test"}}, "401 invalid_client")
+		f.wantAssertion(changes{"aud": []string{f.Auth}}, "401 invalid_client")
+
 	},
 	"par-test-par-endpoint-url-as-audience-fails":   func(f *fapi) { f.wantAssertion(changes{"aud": f.Auth + "/par"}, "401 invalid_client") },
 	"par-test-token-endpoint-url-as-audience-fails": func(f *fapi) { f.wantAssertion(changes{"aud": f.Auth + "/token"}, "401 invalid_client") },

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,7 +114,11 @@ func userinfoToken(c echo.Context) (scheme, compact string, ok bool, err error) 
 	if len(r.Header.Values(echo.HeaderAuthorization)) > 1 {
 		return "", "", false, oauth.Refuse(oauth.InvalidRequest, "more than one Authorization header")
 	}
-	if r.Method != http.MethodPost || r.ContentLength == 0 {
+	// RFC 6750 §2.2 reads a body where "the HTTP request entity-header includes the
+	// "Content-Type" header field set to "application/x-www-form-urlencoded"": of
+	// any other there is nothing that we would want to know.
+	media, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if r.Method != http.MethodPost || media != echo.MIMEApplicationForm {
 		return scheme, compact, ok, nil
 	}
 	form, err := readForm(c)

@@ -56,7 +56,7 @@ func ParseAuthorizationRequest(p Parameters) AuthorizationRequest {
 		ACRValues:            strings.Fields(p.Get("acr_values")),
 		Display:              p.Get("display"),
 		UILocales:            strings.Fields(p.Get("ui_locales")),
-		Resource:             p["resource"],
+		Resource:             p.All("resource"),
 		AuthorizationDetails: p.Get("authorization_details"),
 		DPoPJKT:              p.Get("dpop_jkt"),
 		Sent:                 p,

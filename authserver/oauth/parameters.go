@@ -13,6 +13,11 @@ type Parameters url.Values
 // value MUST be treated as if they were omitted from the request."
 func (p Parameters) Get(name string) string { return url.Values(p).Get(name) }
 
+// All returns every value of a parameter that may be repeated.
+func (p Parameters) All(name string) []string {
+	return slices.DeleteFunc(slices.Clone(p[name]), func(value string) bool { return value == "" })
+}
+
 // Repeated names a parameter that stands twice, of those that must not.
 //
 // RFC 6749 §3.1: "Request and response parameters MUST NOT be included more

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"encoding/json"
-	"slices"
 )
 
 // TokenRequest is what a client posts to /token. Which of the parameters a
@@ -61,7 +60,7 @@ func ParseTokenRequest(p Parameters) TokenRequest {
 		DeviceCode:   p.Get("device_code"),
 		Assertion:    p.Get("assertion"),
 		Scope:        ParseScope(p.Get("scope")),
-		Resource:     p["resource"],
+		Resource:     p.All("resource"),
 
 		AuthorizationDetails: p.Get("authorization_details"),
 		Exchange: TokenExchangeRequest{
@@ -70,7 +69,7 @@ func ParseTokenRequest(p Parameters) TokenRequest {
 			ActorToken:         p.Get("actor_token"),
 			ActorTokenType:     p.Get("actor_token_type"),
 			RequestedTokenType: p.Get("requested_token_type"),
-			Targets:            append(slices.Clone(p["audience"]), p["resource"]...),
+			Targets:            append(p.All("audience"), p.All("resource")...),
 		},
 	}
 }

@@ -23,7 +23,7 @@ type Route struct {
 func (s *Server) routes(e *endpoint.Endpoints) []Route {
 	static := echo.WrapHandler(views.Static())
 	theme := echo.WrapHandler(views.ThemeHandler("authserver_theme", e.Env.AuthserverURL.Secure()))
-	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+	const get, post, put, del, options = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions
 	return []Route{
 		// The protocol: what browsers carry.
 		{get, "/authorize", e.Authorize, "authorization_endpoint", "RFC 6749 §3.1", false},
@@ -46,6 +46,9 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/revocations", e.Revocations, "", "ours", false},
 		{get, "/.well-known/oauth-authorization-server", s.discovery, "", "RFC 8414 §3", false},
 		{get, "/.well-known/openid-configuration", s.discovery, "", "OIDC Discovery §4", false},
+		{options, "/jwks", endpoint.DocumentPreflight, "", "ours", false},
+		{options, "/.well-known/oauth-authorization-server", endpoint.DocumentPreflight, "", "ours", false},
+		{options, "/.well-known/openid-configuration", endpoint.DocumentPreflight, "", "ours", false},
 		// Pages on the way: signing in and deciding.
 		{get, "/authorize/resume", e.Resume, "", "ours", false},
 		{get, "/login", e.LoginPage, "", "ours", false},

@@ -46,6 +46,8 @@ type metadata struct {
 	PushedEndpoint        string `json:"pushed_authorization_request_endpoint"`
 	EndSessionEndpoint    string `json:"end_session_endpoint"`
 	JWKSURI               string `json:"jwks_uri"`
+
+	keys oidc.KeySet // of JWKSURI; asks again where a signature names another
 }
 
 // Lacks returns those of some metadata values (RFC 8414 §2) that the server's
@@ -118,6 +120,8 @@ func (s *AuthorizationServer) discover(ctx context.Context) (*metadata, error) {
 		if err := provider.Claims(m); err != nil {
 			return nil, err
 		}
+		// They are everybody's as well, and outlive this request.
+		m.keys = oidc.NewRemoteKeySet(s.context(context.Background()), m.JWKSURI)
 		s.mu.Lock()
 		s.metadata = m
 		s.mu.Unlock()

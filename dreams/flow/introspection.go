@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
@@ -84,8 +83,10 @@ func (i *Introspection) Verify(ctx context.Context, raw string) (Introspected, e
 	if err != nil {
 		return Introspected{}, &Refusal{Heading: "That is no signed answer", Words: "The answer is not a JWT that was signed with ES256 or RS256."}
 	}
-	keys := oidc.NewRemoteKeySet(i.Server.context(ctx), server.JWKSURI)
-	payload, err := keys.VerifySignature(i.Server.context(ctx), raw)
+	payload, err := server.keys.VerifySignature(ctx, raw)
+	if noKeys := (*url.Error)(nil); errors.As(err, &noKeys) {
+		return Introspected{}, &Unreachable{noKeys}
+	}
 	if err != nil {
 		return Introspected{}, &Refusal{Heading: "The signature is not the server’s", Words: "No key that the server publishes made this signature."}
 	}

@@ -38,7 +38,8 @@ func (c *Classroom) logout() Lesson {
 		Code: []Excerpt{{"logout.go", "AuthorizationCode.StartLogout"}, {"logout.go", "AuthorizationCode.ReceiveLogout"}},
 		Files: []File{
 			{"dreams/flow/logout.go", "what you are about to run"},
-			{"authserver/endpoint/end_session.go", "the other side"},
+			{"authserver/endpoint/logout.go", "the other side"},
+			{"dreams/flow/backchannel_logout.go", "and how Dreams itself hears of a logout that began elsewhere"},
 		},
 		Before: "This signs you out of Acme’s accounts in this browser. Where you have to sign in again, that is the proof.",
 		Run: func(ctx context.Context, run *Run) error {

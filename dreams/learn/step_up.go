@@ -3,6 +3,7 @@ package learn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -117,7 +118,7 @@ func (c *Classroom) write(ctx context.Context, run *Run, bench *stepUpBench) err
 	run.Refused(Refusal{
 		Tried: "a write with a token of an old login.", By: views.ResourceServer.Name(), Status: http.StatusUnauthorized,
 		Code: "insufficient_user_authentication", Words: login.Detail, Rule: "RFC 9470 §3",
-		Means: "The token is good, and another one of the same login would be refused as well. Acme says what would do: a login not older than " + login.MaxAge.String() + ".",
+		Means: "The token is good, and another one of the same login would be refused as well. Acme says what would do: a login not older than " + minutes(login.MaxAge) + ".",
 	})
 	bench.stage = "again"
 	wanted := flow.StepUp{MaxAge: login.MaxAge, ACRValues: login.ACRValues}
@@ -128,6 +129,14 @@ func (c *Classroom) write(ctx context.Context, run *Run, bench *stepUpBench) err
 	}
 	run.leave(to, state)
 	return nil
+}
+
+// minutes is a span in words.
+func minutes(d time.Duration) string {
+	if d%time.Minute != 0 {
+		return fmt.Sprintf("%d seconds", int(d/time.Second))
+	}
+	return fmt.Sprintf("%d minutes", int(d/time.Minute))
 }
 
 // recentLogin is how old Acme lets a login be that writes.

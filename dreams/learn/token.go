@@ -34,7 +34,7 @@ func decode(raw string) (d decoded, ok bool) {
 
 // meaning has a line for every header and claim that our tokens have.
 var meaning = map[string]struct{ words, source string }{
-	"typ":        {"What kind of token it is: at+jwt is an access token, JWT anything", "RFC 9068 §2.1"},
+	"typ":        {"What kind of JWT it is, so that none passes for another: at+jwt is an access token", "RFC 9068 §2.1"},
 	"alg":        {"How it was signed", "RFC 7515 §4.1.1"},
 	"kid":        {"Which of the signer’s keys signed it", "RFC 7515 §4.1.4"},
 	"iss":        {"Who says so", "RFC 7519 §4.1.1"},

@@ -108,6 +108,39 @@ func TestTheLabStepsUp(t *testing.T) {
 	}
 }
 
+// Writing back what was read changes nothing, whoever it is.
+func TestTheLabWritesBackWhatItHasRead(t *testing.T) {
+	w := New(t, Options{})
+	for _, person := range []string{"bob", "carol", "root"} {
+		b := NewBrowser(t)
+		w.SignIn(b, person)
+		before := w.preferencesOf(t, person)
+		w.Clock.Advance(6 * time.Minute)
+		page := b.Form(b.Get(w.Dreams+"/learn/step-up"), "run").Submit()
+		for range 4 {
+			switch {
+			case strings.Contains(page.Body, `name="password"`):
+				page = w.LogIn(b, page, person, "wanderlust")
+			case strings.HasPrefix(page.URL.String(), w.Auth):
+				page = b.Form(page, "decision").With(url.Values{"scope": {"preferences:read", "preferences:write"}, "decision": {"allow"}}).Submit()
+			}
+		}
+		says(t, html.UnescapeString(page.Body), "Acme took the write. You typed")
+		if after := w.preferencesOf(t, person); after != before {
+			t.Errorf("%s: %s before, %s after", person, before, after)
+		}
+	}
+}
+
+// preferencesOf reads a person's preferences as Dreams's other client may.
+func (w *World) preferencesOf(t *testing.T, person string) string {
+	t.Helper()
+	token := w.Token(t, nil, url.Values{
+		"grant_type": {"password"}, "client_id": {"acme-mobile"}, "username": {person}, "password": {"wanderlust"}, "scope": {"preferences:read"},
+	}).String("access_token")
+	return w.API(t, "GET", "/me/preferences", token, "").Body
+}
+
 // Who has signed in a moment ago may write, and is refused five minutes later, with
 // the same token.
 func TestTheLabWaitsUntilTheLoginIsOld(t *testing.T) {

@@ -38,6 +38,7 @@ func TestThePrograms(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *processes){
 		"kill -9 during exchanges loses nothing that was answered":      killedDuringExchanges,
 		"kill -9 of Acme or of authserver forgets no revocation":        killedDuringRevocation,
+		"kill -9 during registrations forgets no client":                killedDuringRegistrations,
 		"SIGTERM answers the requests that are open, and exits with 0":  stoppedWithOpenRequests,
 		"each starts alone, says what it lacks, and recovers":           startedAlone,
 		"a value that cannot be used is one line, and exit status 2":    startedWithBadVariables,

@@ -43,12 +43,13 @@ func (s *Site) backchannelLogout(c echo.Context) error {
 }
 
 func (s *Site) receiveLogout(c echo.Context) (ended int64, err error) {
-	form, err := c.FormParams()
-	if err != nil || len(form["logout_token"]) != 1 {
+	err = c.Request().ParseForm()
+	tokens := c.Request().PostForm["logout_token"] // of the body: a query would end up in logs
+	if err != nil || len(tokens) != 1 {
 		return 0, refuseLogout("logout_token must be there, once, in a form")
 	}
 	ctx := c.Request().Context()
-	token, err := s.accounts.logoutToken(ctx, form.Get("logout_token"))
+	token, err := s.accounts.logoutToken(ctx, tokens[0])
 	if err != nil {
 		return 0, err
 	}

@@ -62,6 +62,7 @@ func (e *Endpoints) DecisionsPage(c echo.Context) error {
 		{What: "DPoP proof", Lives: "a minute, used once; the nonce in it is good for five", Source: "RFC 9449 §8, §11.1"},
 		{What: "Device code", Lives: in(e.Env.DeviceCodeTTL.Value()) + ", asked every " + in(e.Env.DevicePollInterval.Value()), Source: "RFC 8628 §3.2"},
 		{What: "Sign-in", Lives: in(sessionTTL) + ", or 14 days where the person ticked it", Source: "ours"},
+		{What: "Logout token", Lives: "two minutes, used once", Source: "Back-Channel Logout §4"},
 		{What: "Question on the consent page", Lives: in(interactionTTL) + ", answered once", Source: "ours"},
 		{What: "Consent", Lives: "once, 30 days, or until the person stops it", Source: "the person's"},
 	}
@@ -106,6 +107,12 @@ var decisions = []page.Decision{
 		Question: "What happens when something is used twice?",
 		Answer:   "A code, a refresh token: the second use ends everything that came from the first. There is no grace period.",
 		Why:      "One of the two users is a thief, and nobody can tell which (RFC 9700 §4.14.2). A client that lost an answer starts again; that is a nuisance now and then.",
+	},
+	{
+		Question:   "What does signing out end?",
+		Answer:     "The session at this browser, at once. An application may ask for it (RP-Initiated Logout): with an ID token of that session as a hint nobody is asked again, otherwise the person is. Applications that got an ID token in the session and registered where to hear of it are told behind the person’s back (Back-Channel Logout). Offline access goes on: that is what Connected apps is for.",
+		Why:        "A link that signs out without a question would let anybody’s page do it. And an application that does not answer must not keep a person signed in, so nobody waits for it: it is told again for nine hours.",
+		Production: "The same. Somebody who loses a telephone wants to end sessions at other browsers too: a page that lists them is the next thing to build.",
 	},
 	{
 		Question: "How are signing keys replaced?",
@@ -153,6 +160,7 @@ var terms = []page.Term{
 	{Heard: "backend, API", Standard: "resource server", Source: "RFC 6749 §1.1", Meaning: "Whoever holds the data and checks the token."},
 	{Heard: "user", Standard: "resource owner, end-user", Source: "RFC 6749 §1.1", Meaning: "Whose data it is."},
 	{Heard: "callback URL", Standard: "redirect_uri", Source: "RFC 6749 §3.1.2", Meaning: "Where the browser is sent back to. Registered, and compared as a string."},
+	{Heard: "single sign-out, global logout", Standard: "RP-initiated logout, back-channel logout", Source: "RP-Initiated Logout, Back-Channel Logout", Meaning: "A client sends the browser to sign out, and the server tells the other clients. A sid names the session that ends."},
 	{Heard: "session token, cookie", Standard: "none: not OAuth", Source: "", Meaning: "Between one browser and one site. OAuth begins where a second party comes in."},
 }
 

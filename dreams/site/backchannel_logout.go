@@ -17,13 +17,10 @@ import (
 // respond with HTTP 400 Bad Request."
 func (s *Site) backchannelLogout(c echo.Context) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
-	form, err := c.FormParams()
-	if err != nil {
-		return c.JSON(http.StatusBadRequest, logoutError{"invalid_request", "the body is not a form"})
-	}
-	tokens := form["logout_token"]
-	if len(tokens) != 1 {
-		return c.JSON(http.StatusBadRequest, logoutError{"invalid_request", "logout_token must be there, once"})
+	err := c.Request().ParseForm()
+	tokens := c.Request().PostForm["logout_token"] // of the body: a query would end up in logs
+	if err != nil || len(tokens) != 1 {
+		return c.JSON(http.StatusBadRequest, logoutError{"invalid_request", "logout_token must be there, once, in a form"})
 	}
 	ended, err := s.Logout.Receive(c.Request().Context(), tokens[0])
 	refusal := (*flow.Refusal)(nil)

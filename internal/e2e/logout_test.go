@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -513,5 +515,73 @@ func (w *World) eventually(t testing.TB, otherwise string, is func() bool) {
 		if time.Since(begin) > 5*time.Second {
 			t.Fatal(otherwise)
 		}
+	}
+}
+
+// Back-Channel Logout §2.6, §2.8: what is no logout token for this client, signed by
+// this server, is 400 and ends nothing.
+func TestWhatIsNoLogoutTokenEndsNothing(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.connected(t)
+	b.Get(w.Acme + "/login?next=/me")
+	idToken := w.idTokenAt(t, w.SignedIn(t, "alice"))
+	good := func(client string) jwt.MapClaims {
+		return jwt.MapClaims{
+			"iss": w.Auth, "sub": person(t, "alice"), "aud": client, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+			"jti": rand.Text(), "events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+		}
+	}
+	id, key := w.signingKey(t, "RS256")
+	compact := func(method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
+		token := jwt.NewWithClaims(method, claims)
+		token.Header["typ"], token.Header["kid"] = "logout+jwt", id
+		signed, err := token.SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for base, client := range map[string]string{w.Dreams: "dreams-web", w.Acme: "acme-web"} {
+		secret := []byte(client + "-secret")
+		for what, form := range map[string]url.Values{
+			"nothing":           {},
+			"two of them":       {"logout_token": {compact(jwt.SigningMethodRS256, key, good(client)), compact(jwt.SigningMethodRS256, key, good(client))}},
+			"garbage":           {"logout_token": {"garbage"}},
+			"an ID token":       {"logout_token": {idToken}},
+			"alg none":          {"logout_token": {compact(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, good(client))}},
+			"HS256 with secret": {"logout_token": {compact(jwt.SigningMethodHS256, secret, good(client))}},
+			"another key":       {"logout_token": {compact(jwt.SigningMethodRS256, stranger, good(client))}},
+			"another client's":  {"logout_token": {compact(jwt.SigningMethodRS256, key, good("rp"))}},
+			"in the query":      nil,
+		} {
+			address := base + "/backchannel-logout"
+			if form == nil {
+				address += "?logout_token=" + compact(jwt.SigningMethodRS256, key, good(client))
+			}
+			answer := w.Post(t, address, nil, form)
+			if answer.Status != 400 || answer.String("error") != "invalid_request" || answer.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s at %s: %d %.200s", what, client, answer.Status, answer.Body)
+			}
+		}
+		if answer := w.Do(t, "GET", base+"/backchannel-logout", nil, ""); answer.Status != http.StatusMethodNotAllowed {
+			t.Errorf("GET at %s: %d", client, answer.Status)
+		}
+	}
+	if !knownAtDreams(w, b) || !signedInAtAcme(w, b) {
+		t.Fatal("somebody is signed out")
+	}
+	// A token without a sid is about every session of that person (§2.4).
+	for base, client := range map[string]string{w.Dreams: "dreams-web", w.Acme: "acme-web"} {
+		if answer := w.Post(t, base+"/backchannel-logout", nil, url.Values{"logout_token": {compact(jwt.SigningMethodRS256, key, good(client))}}); answer.Status != 200 {
+			t.Errorf("the good one at %s: %d %s", client, answer.Status, answer.Body)
+		}
+	}
+	if knownAtDreams(w, b) || signedInAtAcme(w, b) {
+		t.Error("still signed in")
 	}
 }

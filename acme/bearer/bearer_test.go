@@ -41,14 +41,11 @@ func (m *memory) LoadRevocations(context.Context) (bearer.Position, []bearer.Rev
 	return m.position, slices.Clone(m.kept), nil
 }
 
-func (m *memory) KeepRevocations(_ context.Context, p bearer.Position, news []bearer.Revocation, anew bool, _ time.Time) error {
+func (m *memory) KeepRevocations(_ context.Context, p bearer.Position, news []bearer.Revocation, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
 		return m.fail
-	}
-	if anew {
-		m.kept = nil
 	}
 	m.position, m.kept = p, append(m.kept, news...)
 	return nil

@@ -21,8 +21,9 @@ type Revocation struct {
 	ExpiresAt int64  `json:"expires_at"` // Unix seconds; by then the tokens have expired anyway
 }
 
-// Position is how far a feed was read. A feed has an id: another one means
-// another database at the authorization server, which counts from the start.
+// Position is how far a feed was read. A feed has an id: another one means that
+// the authorization server was started again, perhaps on a backup, and that its
+// feed is read from the start.
 type Position struct {
 	Feed   string
 	Cursor int64
@@ -34,9 +35,9 @@ type Revocations interface {
 	LoadRevocations(context.Context) (Position, []Revocation, error)
 
 	// KeepRevocations stores news and the position behind them in one
-	// transaction: a position without its news would lose them for good. anew
-	// drops what was kept before; what expired by now is dropped in any case.
-	KeepRevocations(ctx context.Context, p Position, news []Revocation, anew bool, now time.Time) error
+	// transaction: a position without its news would lose them for good. What
+	// expired by now is dropped.
+	KeepRevocations(ctx context.Context, p Position, news []Revocation, now time.Time) error
 }
 
 // Feed follows the authorization server's list of revocations: a request that
@@ -85,7 +86,7 @@ func NewFeed(ctx context.Context, issuer, id, password string, client *http.Clie
 		return nil, err
 	}
 	f.position = position
-	f.take(kept, false)
+	f.take(kept)
 	return f, nil
 }
 
@@ -204,7 +205,7 @@ func (f *Feed) poll(ctx context.Context, patient bool) error {
 	// What is revoked is refused from now on, written down or not.
 	anew := answer.Feed != position.Feed
 	complete := len(answer.Revocations) == 0 || (f.Fresh() && !anew)
-	f.take(answer.Revocations, anew)
+	f.take(answer.Revocations)
 	if complete { // a long list comes in parts, and a part is not yet news of everything
 		f.hear()
 	}
@@ -214,7 +215,7 @@ func (f *Feed) poll(ctx context.Context, patient bool) error {
 	}
 	// The position moves on only when the news are written down. Until then
 	// they are asked for again.
-	if err := f.store.KeepRevocations(context.WithoutCancel(ctx), read, answer.Revocations, anew, f.now()); err != nil {
+	if err := f.store.KeepRevocations(context.WithoutCancel(ctx), read, answer.Revocations, f.now()); err != nil {
 		return fmt.Errorf("revocations cannot be stored: %w", err)
 	}
 	f.mu.Lock()
@@ -295,15 +296,12 @@ func (f *Feed) at() Position {
 	return f.position
 }
 
-// take knows news from now on, instead of what was known where it is anew, and
-// drops those whose tokens have expired.
-func (f *Feed) take(news []Revocation, anew bool) {
+// take knows news from now on, besides what was known: an authorization server
+// that was restored from a backup has forgotten what it revoked since, and we
+// have not. It drops those whose tokens have expired.
+func (f *Feed) take(news []Revocation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if anew {
-		clear(f.grants)
-		clear(f.tokens)
-	}
 	for _, r := range news {
 		if r.GrantID != "" {
 			f.grants[r.GrantID] = r.ExpiresAt

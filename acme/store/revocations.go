@@ -25,9 +25,9 @@ func (s *Store) LoadRevocations(ctx context.Context) (bearer.Position, []bearer.
 }
 
 // KeepRevocations writes news and the position behind them, all or nothing.
-func (s *Store) KeepRevocations(ctx context.Context, at bearer.Position, news []bearer.Revocation, anew bool, now time.Time) error {
+func (s *Store) KeepRevocations(ctx context.Context, at bearer.Position, news []bearer.Revocation, now time.Time) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM revocations WHERE ? OR expires_at <= ?`, anew, now.Unix())
+		_, err := tx.Exec(ctx, `DELETE FROM revocations WHERE expires_at <= ?`, now.Unix())
 		if err != nil {
 			return err
 		}

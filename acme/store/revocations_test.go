@@ -14,10 +14,10 @@ func TestRevocationsAndTheirPositionSurviveARestart(t *testing.T) {
 	s := open(t, path)
 	end := noon.Add(time.Hour).Unix()
 	news := []bearer.Revocation{{GrantID: "g_1", ExpiresAt: end}, {ID: "t_1", ExpiresAt: end}, {GrantID: "g_old", ExpiresAt: noon.Unix() + 1}}
-	keep := func(at bearer.Position, news []bearer.Revocation, anew bool, now time.Time) {
+	keep := func(at bearer.Position, news []bearer.Revocation, now time.Time) {
 		t.Helper()
 		for range 2 { // the same news may come twice
-			if err := s.KeepRevocations(t.Context(), at, news, anew, now); err != nil {
+			if err := s.KeepRevocations(t.Context(), at, news, now); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -35,15 +35,15 @@ func TestRevocationsAndTheirPositionSurviveARestart(t *testing.T) {
 		}
 	}
 	kept(bearer.Position{})
-	keep(bearer.Position{Feed: "f_1", Cursor: 3}, news, true, noon)
+	keep(bearer.Position{Feed: "f_1", Cursor: 3}, news, noon)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, path)
 	kept(bearer.Position{Feed: "f_1", Cursor: 3}, news...)
-	// What expired goes; so does everything of another feed.
-	keep(bearer.Position{Feed: "f_1", Cursor: 4}, nil, false, noon.Add(time.Minute))
+	// What expired goes; what another feed has forgotten stays.
+	keep(bearer.Position{Feed: "f_1", Cursor: 4}, nil, noon.Add(time.Minute))
 	kept(bearer.Position{Feed: "f_1", Cursor: 4}, news[:2]...)
-	keep(bearer.Position{Feed: "f_2", Cursor: 1}, news[1:2], true, noon.Add(time.Minute))
-	kept(bearer.Position{Feed: "f_2", Cursor: 1}, news[1])
+	keep(bearer.Position{Feed: "f_2", Cursor: 1}, news[1:2], noon.Add(time.Minute))
+	kept(bearer.Position{Feed: "f_2", Cursor: 1}, news[:2]...)
 }

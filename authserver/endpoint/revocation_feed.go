@@ -14,7 +14,7 @@ import (
 
 // feed is the answer of the revocation feed.
 type feed struct {
-	Feed        string      `json:"feed"`   // changes where the database is a new one
+	Feed        string      `json:"feed"`   // changes with every start
 	Cursor      int64       `json:"cursor"` // to ask with next time
 	Revocations []feedEntry `json:"revocations"`
 	// JWKS is the ETag of the signing keys' document: where it changes, keys have.
@@ -61,7 +61,7 @@ func (e *Endpoints) Revocations(c echo.Context) error {
 		return oauth.Refuse(oauth.InvalidRequest, "wait must be a number of seconds from 0 to %d", feedWait)
 	}
 	if c.QueryParam("feed") != e.Store.FeedID() {
-		after, wait = 0, 0 // the reader knows another database: everything is news
+		after, wait = 0, 0 // the reader knows an earlier start: everything is news
 	}
 	keys := e.jwks()
 	if c.QueryParams().Has("jwks_etag") && c.QueryParam("jwks_etag") != keys.etag {

@@ -68,7 +68,7 @@ func openStore(ctx context.Context, c program.Config) (*store.Store, error) {
 	return store.Open(ctx, store.Settings{
 		Path: database(c.Env), Log: c.Log, Now: c.Now,
 		AccessTokenTTL: c.Env.AccessTokenTTL.Value(), Expand: expander(c.Env), Seal: seal,
-		NewFeedID: func() string { return grant.Opaque(c.Random, "f_") },
+		FeedID: grant.Opaque(c.Random, "f_"),
 	})
 }
 

@@ -65,7 +65,7 @@ func (s *Store) Revoked(jti, grantID string) bool {
 	return token || (grantID != "" && grant)
 }
 
-// FeedID names this database's feed: a reader that knows another one starts anew.
+// FeedID names the feed since this start: a reader that knows another one starts anew.
 func (s *Store) FeedID() string { return s.feedID }
 
 // RevocationsAfter returns the entries behind a cursor, oldest first. Where

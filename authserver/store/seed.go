@@ -27,20 +27,6 @@ type NewUser struct {
 // they are expanded whenever the clients are loaded.
 type NewClient struct{ oauth.Client }
 
-// seed gives a new database its identity. The people and the applications come
-// by Fill: their passwords take a moment to hash.
-func (s *Store) seed(ctx context.Context, set Settings) error {
-	err := s.db.QueryRow(ctx, "SELECT value FROM settings WHERE name = 'feed'").Scan(&s.feedID)
-	if !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	s.feedID = set.NewFeedID()
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, "INSERT INTO settings (name, value) VALUES ('feed', ?)", s.feedID)
-		return err
-	})
-}
-
 // Seeded tells whether the database has been filled.
 func (s *Store) Seeded(ctx context.Context) (bool, error) {
 	var when string

@@ -56,8 +56,10 @@ type Settings struct {
 	Seal token.Seal
 	// Expand puts the programs' URLs into registered ones: {ACME_URL}/callback.
 	Expand func(string) string
-	// NewFeedID names the revocation feed of a new database.
-	NewFeedID func() string
+	// FeedID names the revocation feed from this start to the next: nobody can
+	// tell from a file whether it is the newest or a backup of last week, so
+	// readers begin again after every start.
+	FeedID string
 }
 
 // Open opens the database and brings it up to date.
@@ -70,9 +72,9 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := &Store{db: db, seal: s.Seal, revoked: newRevoked(), noticed: make(chan struct{}, 1), accessTokenTTL: s.AccessTokenTTL, expand: s.Expand}
+	store := &Store{db: db, seal: s.Seal, revoked: newRevoked(), noticed: make(chan struct{}, 1), accessTokenTTL: s.AccessTokenTTL, expand: s.Expand, feedID: s.FeedID}
 	store.events = newEvents(db, s.Log)
-	err = errors.Join(store.seed(ctx, s), store.loadClients(ctx), store.loadRevoked(ctx, s.Now()))
+	err = errors.Join(store.loadClients(ctx), store.loadRevoked(ctx, s.Now()))
 	if err != nil {
 		_ = store.Close()
 		return nil, err

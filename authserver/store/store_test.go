@@ -21,7 +21,7 @@ func open(t *testing.T, path string) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), Settings{
 		Path: path, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return start },
-		AccessTokenTTL: time.Hour, Expand: func(s string) string { return s }, NewFeedID: func() string { return "f" },
+		AccessTokenTTL: time.Hour, Expand: func(s string) string { return s }, FeedID: "f",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -35,6 +36,17 @@ type Environment struct {
 	DreamsBackchannelURL     BaseURL `env:"DREAMS_BACKCHANNEL_URL"`
 
 	DataDir string `env:"DATA_DIR" envDefault:"./data"`
+
+	// What the operator hears. MetricsAddr is a listener of its own for GET
+	// /metrics; empty: at the public URL's, while only this computer reaches it.
+	// TraceEndpoint is an OpenTelemetry collector; empty: nothing is traced.
+	LogFormat     LogFormat `env:"LOG_FORMAT" envDefault:"text"`
+	LogLevel      LogLevel  `env:"LOG_LEVEL" envDefault:"info"`
+	MetricsAddr   Address   `env:"METRICS_ADDR"`
+	TraceEndpoint Collector `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+
+	// TrustedProxies are the networks whose word on X-Forwarded-For counts.
+	TrustedProxies Networks `env:"TRUSTED_PROXIES"`
 
 	AccessTokenTTL       Duration `env:"ACCESS_TOKEN_TTL" envDefault:"1h"`
 	RefreshTokenTTL      Duration `env:"REFRESH_TOKEN_TTL" envDefault:"8760h"`
@@ -174,6 +186,75 @@ func (a *Address) UnmarshalText(text []byte) error {
 	}
 	*a = Address(text)
 	return nil
+}
+
+// LogFormat is how log lines are written.
+type LogFormat string
+
+const (
+	TextLog LogFormat = "text"
+	JSONLog LogFormat = "json"
+)
+
+func (f *LogFormat) UnmarshalText(text []byte) error {
+	if *f = LogFormat(text); *f != TextLog && *f != JSONLog {
+		return errors.New("expected text or json")
+	}
+	return nil
+}
+
+// LogLevel is what is worth a log line; at debug every request is.
+type LogLevel string
+
+func (l *LogLevel) UnmarshalText(text []byte) error {
+	switch *l = LogLevel(text); *l {
+	case "debug", "info", "warn", "error":
+		return nil
+	}
+	return errors.New("expected debug, info, warn or error")
+}
+
+// Value is the level as the standard library has it.
+func (l LogLevel) Value() (level slog.Level) {
+	_ = level.UnmarshalText([]byte(l)) // its words are these
+	return level
+}
+
+// Collector is where traces are sent: a base URL, with a path where needed.
+type Collector string
+
+func (c *Collector) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || !validHost(parsed.Hostname()) || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
+		return errors.New("expected http://host:4318 or https://host:4318, as OTLP over HTTP is spoken there")
+	}
+	*c = Collector(strings.TrimSuffix(string(text), "/"))
+	return nil
+}
+
+// Networks are address ranges in CIDR notation, separated by commas.
+type Networks string
+
+func (n *Networks) UnmarshalText(text []byte) error {
+	for word := range strings.SplitSeq(string(text), ",") {
+		if _, err := netip.ParsePrefix(strings.TrimSpace(word)); err != nil {
+			return errors.New("expected networks such as 10.0.0.0/8,fd00::/8, one address as 192.0.2.7/32")
+		}
+	}
+	*n = Networks(text)
+	return nil
+}
+
+// Prefixes are the networks, parsed.
+func (n Networks) Prefixes() (all []netip.Prefix) {
+	if n == "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(string(n), ",") {
+		prefix, _ := netip.ParsePrefix(strings.TrimSpace(word)) // UnmarshalText took it
+		all = append(all, prefix.Masked())
+	}
+	return all
 }
 
 // Duration is a time span of more than nothing.

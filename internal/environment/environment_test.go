@@ -16,6 +16,8 @@ func TestNothingHasToBeSet(t *testing.T) {
 	want := Environment{
 		AuthserverURL: "http://localhost:9000", AcmeURL: "http://localhost:9001", DreamsURL: "http://localhost:9002",
 		DataDir:        "./data",
+		LogFormat:      TextLog,
+		LogLevel:       "info",
 		AccessTokenTTL: Duration(time.Hour), RefreshTokenTTL: Duration(365 * 24 * time.Hour),
 		AuthorizationCodeTTL: Duration(time.Minute), DeviceCodeTTL: Duration(10 * time.Minute), DevicePollInterval: Duration(5 * time.Second),
 		KeyRotation:  Interval(90 * 24 * time.Hour),
@@ -52,6 +54,12 @@ var values = []struct {
 	{"LISTEN_ADDR", []string{":9000", "localhost:9000", "127.0.0.1:1", "[::1]:65535", "0.0.0.0:9000"},
 		[]string{"9000", "localhost", "localhost:", ":0", ":65536", ":-1", ":http", "::1:9000", ":09000", "http://localhost:9000"}, "expected host:port or :port"},
 	{"DATA_DIR", []string{"/var/lib/acme", "./my data"}, nil, ""},
+	{"LOG_FORMAT", []string{"text", "json"}, []string{"JSON", "xml"}, "expected text or json"},
+	{"LOG_LEVEL", []string{"debug", "info", "warn", "error"}, []string{"DEBUG", "trace", "0"}, "expected debug, info, warn or error"},
+	{"METRICS_ADDR", []string{":9100", "127.0.0.1:9100", "[::1]:9100"}, []string{"9100", "localhost", "http://localhost:9100", ":0"}, "expected host:port or :port"},
+	{"OTEL_EXPORTER_OTLP_ENDPOINT", []string{"http://localhost:4318", "https://collector.example", "http://localhost:4318/otlp/"},
+		[]string{"localhost:4318", "grpc://localhost:4317", "http://", "http://user:pass@host:4318", "http://host:4318?key=1"}, "expected http://host:4318"},
+	{"TRUSTED_PROXIES", []string{"10.0.0.0/8", "10.0.0.0/8, fd00::/8", "192.0.2.7/32", "::1/128"}, []string{"10.0.0.1", "10.0.0.0/33", "proxy", "10.0.0.0/8,"}, "expected networks"},
 	{"ACCESS_TOKEN_TTL", durations, badDurations, "expected a Go duration"},
 	{"REFRESH_TOKEN_TTL", durations, badDurations, "expected a Go duration"},
 	{"AUTHORIZATION_CODE_TTL", durations, badDurations, "expected a Go duration"},
@@ -142,6 +150,7 @@ func TestValuesArriveWhereTheyBelong(t *testing.T) {
 		"DATA_DIR": "/data", "ACCESS_TOKEN_TTL": "1s", "REFRESH_TOKEN_TTL": "2s", "AUTHORIZATION_CODE_TTL": "3s", "DEVICE_CODE_TTL": "4s",
 		"DEVICE_POLL_INTERVAL": "5s", "LEGACY_GRANTS": "off", "ALLOW_PRIVATE_URIS": "on", "ALLOW_DEMO_SECRETS": "on", "WIRETAP": "off",
 		"REGISTRATION_TOKEN": "secret", "SMTP_URL": "smtp://mail:25/",
+		"LOG_FORMAT": "json", "LOG_LEVEL": "debug", "METRICS_ADDR": ":5", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318/", "TRUSTED_PROXIES": "10.0.0.0/8",
 	})
 	want := Environment{
 		AuthserverURL: "http://a:1", AcmeURL: "http://b:2", DreamsURL: "http://c:3", ListenAddr: ":4",
@@ -150,6 +159,7 @@ func TestValuesArriveWhereTheyBelong(t *testing.T) {
 		AuthorizationCodeTTL: Duration(3 * time.Second), DeviceCodeTTL: Duration(4 * time.Second), DevicePollInterval: Duration(5 * time.Second),
 		KeyRotation:      Interval(90 * 24 * time.Hour),
 		AllowPrivateURIs: true, AllowDemoSecrets: true, RegistrationToken: "secret", SMTPURL: "mail:25",
+		LogFormat: JSONLog, LogLevel: "debug", MetricsAddr: ":5", TraceEndpoint: "http://otel:4318", TrustedProxies: "10.0.0.0/8",
 	}
 	if err != nil || e != want {
 		t.Errorf("got  %+v, %v\nwant %+v", e, err, want)

@@ -4,7 +4,7 @@
 
 -- +goose Up
 CREATE TABLE settings (
-	name  TEXT PRIMARY KEY, -- 'feed': identifier of the revocation feed; 'seeded': when the seed was loaded
+	name  TEXT PRIMARY KEY, -- 'seeded': when the seed was loaded
 	value TEXT NOT NULL
 ) STRICT;
 

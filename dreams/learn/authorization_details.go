@@ -129,7 +129,7 @@ func (c *Classroom) askForMore(ctx context.Context, run *Run, code *flow.Authori
 				Means: "Metadata names the types that work. A client may use those that it registered for."}},
 	} {
 		run.Tell(try.caption, try.proves)
-		_, _, err := run.prepare(ctx, code, flow.AuthorizationRequest{Scopes: leastScopes, Details: []flow.AuthorizationDetail{try.detail}, Pushed: true})
+		_, err := run.try(ctx, code, flow.AuthorizationRequest{Scopes: leastScopes, Details: []flow.AuthorizationDetail{try.detail}, Pushed: true})
 		if err := run.tell(err, try.refusal); err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@
 //
 //	run.begin(ctx, forLab, request)       registers where that has to be, and sends the browser away
 //	run.send(ctx, bench, request, change) the same for a client that is there, with an address that somebody changes
-//	run.prepare(ctx, client, request)     a request that is pushed and goes nowhere: for what is refused at once
+//	run.try(ctx, client, request)         a request that nobody is sent away with: for what is refused at once
 //	run.slammed(ctx, address, refusal)    an address that leads to an error page
 //	run.served(answer, refusal)           something that Acme had to refuse
 //

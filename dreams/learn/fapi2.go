@@ -103,7 +103,7 @@ func (c *Classroom) weakerWays(ctx context.Context, run *Run, code *flow.Authori
 	unsigned := c.fapiRequest()
 	unsigned.Signed = false
 	run.Tell("Pushed, and not signed", "The push says who sent it, the signature what was said.")
-	_, _, err := run.prepare(ctx, code, unsigned)
+	_, err := run.try(ctx, code, unsigned)
 	if err := run.tell(err, Refusal{
 		Tried: "to push the same request unsigned.", Rule: "RFC 9101 §10.5",
 		Means: "require_signed_request_object stands in the client’s entry: leaving the signature out is no way around it.",
@@ -121,7 +121,7 @@ func (c *Classroom) weakerWays(ctx context.Context, run *Run, code *flow.Authori
 	})
 	inBrowser := c.fapiRequest()
 	inBrowser.Pushed = false
-	plain, _, err := run.prepare(ctx, code, inBrowser)
+	plain, err := run.try(ctx, code, inBrowser)
 	if err != nil {
 		return err
 	}

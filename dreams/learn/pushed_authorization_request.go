@@ -94,7 +94,7 @@ func (c *Classroom) pushInVain(ctx context.Context, run *Run, code *flow.Authori
 	elsewhere := *code
 	elsewhere.RedirectURI = "https://mallory.example/callback"
 	run.Tell("A push with another redirect URI", "It is judged when it is pushed, not when somebody has clicked.")
-	_, _, err := run.prepare(ctx, &elsewhere, flow.AuthorizationRequest{Scopes: labScopes, Pushed: true})
+	_, err := run.try(ctx, &elsewhere, flow.AuthorizationRequest{Scopes: labScopes, Pushed: true})
 	if err := run.tell(err, Refusal{
 		Tried: "a push that wants the code at https://mallory.example/callback.", Rule: "RFC 9126 §2.3",
 		Means: "The refusal is an answer from server to server. No person had to see an error page for it.",
@@ -106,7 +106,7 @@ func (c *Classroom) pushInVain(ctx context.Context, run *Run, code *flow.Authori
 		return err
 	}
 	run.Tell("A push in Dreams Lab’s name, signed with somebody else’s key", "A client_id is no secret; the key is.")
-	_, _, err = run.prepare(ctx, stranger, flow.AuthorizationRequest{Scopes: labScopes, Pushed: true})
+	_, err = run.try(ctx, stranger, flow.AuthorizationRequest{Scopes: labScopes, Pushed: true})
 	return run.tell(err, Refusal{
 		Tried: "a push in Dreams Lab’s name, with a key that nobody registered.", Rule: "RFC 9126 §2, RFC 7523 §3",
 		Means: "Whoever pushes is known before the person is asked. A phisher with a look-alike page cannot even begin.",

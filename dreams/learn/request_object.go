@@ -84,7 +84,7 @@ func (c *Classroom) signedByAnother(ctx context.Context, run *Run, code *flow.Au
 	if err != nil {
 		return err
 	}
-	forged, _, err := run.prepare(ctx, stranger, flow.AuthorizationRequest{Scopes: labScopes, Signed: true})
+	forged, err := run.try(ctx, stranger, flow.AuthorizationRequest{Scopes: labScopes, Signed: true})
 	if err != nil {
 		return err
 	}

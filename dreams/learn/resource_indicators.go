@@ -72,7 +72,7 @@ func (c *Classroom) returnResourceIndicators(ctx context.Context, run *Run, atte
 		return err
 	}
 	run.Tell("A request for a server that is nobody’s here", "What the server does not know it cannot restrict a token to.")
-	_, _, err = run.prepare(ctx, bench.code, flow.AuthorizationRequest{Scopes: labScopes, Pushed: true, Resource: []string{"https://api.mallory.example"}})
+	_, err = run.try(ctx, bench.code, flow.AuthorizationRequest{Scopes: labScopes, Pushed: true, Resource: []string{"https://api.mallory.example"}})
 	return run.tell(err, Refusal{
 		Tried: "a token for https://api.mallory.example, which would have it forwarded to the right server.", Rule: "RFC 8707 §2",
 		Means: "Which audiences there are is decided here. Nobody gets a token of Acme’s made out to themselves.",

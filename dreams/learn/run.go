@@ -91,6 +91,20 @@ func (r *Run) prepare(ctx context.Context, client *flow.AuthorizationCode, reque
 	return to, begun.state, err
 }
 
+// try is prepare for a request that nobody is going to be sent away with: it takes
+// no place among the attempts of the browser.
+func (r *Run) try(ctx context.Context, client *flow.AuthorizationCode, request flow.AuthorizationRequest) (to string, err error) {
+	forgetful := *client
+	forgetful.Attempts = forgotten{client.Attempts}
+	to, _, err = r.prepare(ctx, &forgetful, request)
+	return to, err
+}
+
+// forgotten keeps no attempt.
+type forgotten struct{ flow.Attempts }
+
+func (forgotten) BeginAttempt(context.Context, flow.Attempt) error { return nil }
+
 // leave sends the browser away. What happens there is the person's and the
 // server's: Dreams sees none of it.
 func (r *Run) leave(to, state string) {

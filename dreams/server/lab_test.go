@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // RFC 7591 §3.2.2: whoever is not let in is told why, in words.
@@ -94,4 +97,32 @@ func TestTheLabsKeyIsSealed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// RFC 9470 §4: what Acme's challenge names goes into the request, and the answer has
+// to keep it (OIDC Core §3.1.3.7). Whoever is refused again is sent in no circle.
+func TestAnOldLoginIsSentBackForANewOne(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.connect()
+	w.acme.login.Store(true)
+	leave := func() url.Values {
+		a := b.get("/offers")
+		to, err := url.Parse(a.location)
+		if err != nil || a.status != http.StatusSeeOther || to.Query().Get("max_age") != "300" || to.Query().Get("acr_values") != "urn:x" {
+			t.Fatalf("%d %s", a.status, a.location)
+		}
+		return to.Query()
+	}
+	b.get("/callback?"+w.callback(leave()).Encode()).has(t, 400, "We cannot tell when you signed in")
+	signedIn := w.clock.Now().Add(-10 * time.Minute)
+	w.as.claims = func(m jwt.MapClaims) { m["auth_time"] = signedIn.Unix() }
+	b.get("/callback?"+w.callback(leave()).Encode()).has(t, 400, "That login is too old")
+	signedIn = w.clock.Now()
+	if a := b.get("/callback?" + w.callback(leave()).Encode()); a.location != w.http.URL+"/offers?again=1" {
+		t.Fatalf("%d %s", a.status, a.location)
+	}
+	b.get("/offers?again=1").has(t, 400, "Acme says that it is not enough")
+	w.acme.login.Store(false)
+	b.get("/offers?again=1").has(t, 200, "Silvretta")
 }

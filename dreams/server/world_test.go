@@ -544,6 +544,7 @@ type fakeAcme struct {
 	as    *fakeAS
 	down  atomic.Bool
 	stale atomic.Bool // private data is refused with 503
+	login atomic.Bool // private data wants a younger login (RFC 9470)
 	asked atomic.Int64
 }
 
@@ -566,6 +567,9 @@ func newFakeAcme(t *testing.T, as *fakeAS) *fakeAcme {
 				problem(w, 403)
 			case acme.stale.Load() && strings.Contains(path, "/me"):
 				problem(w, 503)
+			case acme.login.Load() && strings.Contains(path, "/me"):
+				w.Header().Set("WWW-Authenticate", `Bearer realm="acme", error="insufficient_user_authentication", max_age="300", acr_values="urn:x"`)
+				problem(w, 401)
 			default:
 				writeJSON(w, 200, answer(r, scopes))
 			}

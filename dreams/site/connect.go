@@ -46,14 +46,17 @@ func (s *Site) leave(c echo.Context, r flow.AuthorizationRequest) error {
 }
 
 // signInAgain sends the browser there for the login that Acme wants (RFC 9470 §4),
-// and comes back to the same page.
+// and comes back to the same page: once, so that nobody is sent in a circle.
 func (s *Site) signInAgain(c echo.Context, wanted *travelapi.InsufficientAuthentication) error {
+	if c.QueryParam("again") != "" {
+		return said{"Acme wants another login", "You have signed in again, and Acme says that it is not enough. We do not know what else to bring."}
+	}
 	browser, err := s.Sessions.Begin(c.Request().Context())
 	if err != nil {
 		return err
 	}
 	login := flow.StepUp{MaxAge: wanted.MaxAge, ACRValues: wanted.ACRValues}
-	return s.leave(c, login.Again(flow.AuthorizationRequest{Browser: browser, Next: c.Request().URL.Path}))
+	return s.leave(c, login.Again(flow.AuthorizationRequest{Browser: browser, Next: c.Request().URL.Path + "?again=1"}))
 }
 
 // callback is the redirect URI.

@@ -94,6 +94,26 @@ func TestTheLabRunsAndItsRefusalsAreReal(t *testing.T) {
 	}
 }
 
+// Who ticks nothing shares nothing, and sees a lesson all the same.
+func TestTheLabWithNextToNothingShared(t *testing.T) {
+	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
+	for _, slug := range labSlugs {
+		b := NewBrowser(t)
+		w.SignIn(b, "carol")
+		page := b.Form(b.Get(w.Dreams+"/learn/"+slug), "run").Submit()
+		for range 3 {
+			if strings.HasPrefix(page.URL.String(), w.Auth) {
+				page = b.Form(page, "decision").With(url.Values{"decision": {"allow"}}).Submit()
+			}
+		}
+		body := html.UnescapeString(page.Body)
+		saysNot(t, body, "ended early", "should have been", "What was sent and received", "eyJ")
+		if !strings.HasPrefix(page.URL.String(), w.Dreams+"/learn/"+slug) || !strings.Contains(body, "What happened") {
+			t.Errorf("%s ended at %s\n%s", slug, page.URL, section(body))
+		}
+	}
+}
+
 // RFC 9470: an old login is sent back with max_age=300, and comes back.
 func TestTheLabStepsUp(t *testing.T) {
 	w := New(t, Options{})

@@ -29,7 +29,29 @@ func (e *Endpoints) ScopesPage(c echo.Context) error {
 		}
 		docs = append(docs, doc)
 	}
-	return render(c, http.StatusOK, page.Scopes(e.frame(c, ""), docs))
+	return render(c, http.StatusOK, page.Scopes(e.frame(c, ""), docs, e.detailsDocs()))
+}
+
+// detailsDocs documents the types of authorization details. What people read is
+// made from the example.
+func (e *Endpoints) detailsDocs() []page.DetailsDoc {
+	var docs []page.DetailsDoc
+	for _, t := range oauth.DetailTypes {
+		doc := page.DetailsDoc{Name: t.Name, Scope: t.Scope, Developer: t.Developer, Example: t.Example, Endpoints: t.Endpoints}
+		if example, err := oauth.ParseAuthorizationDetails(t.Example); err == nil {
+			doc.Sentence = detailSentence(example[0].Granted(e.resources().API, e.Now()))
+		}
+		for _, f := range t.Fields {
+			doc.Fields = append(doc.Fields, page.FieldDoc(f))
+		}
+		for _, id := range slices.Sorted(maps.Keys(e.Store.Clients())) {
+			if slices.Contains(e.Store.Client(id).AuthorizationDetailsTypes, t.Name) {
+				doc.Clients = append(doc.Clients, id)
+			}
+		}
+		docs = append(docs, doc)
+	}
+	return docs
 }
 
 // grantsFor lists the grant types by which a permission can be obtained.
@@ -102,6 +124,17 @@ var decisions = []page.Decision{
 		Question: "What does a person decide?",
 		Answer:   "Each permission by itself, and for how long. Optional ones are never ticked beforehand. What is unticked later is revoked, with the tokens that rest on it.",
 		Why:      "Consent to everything or nothing is no consent. The client is told what it got, in scope.",
+	},
+	{
+		Question:   "Can a person share less than a permission?",
+		Answer:     "Yes: what they like about beaches, for thirty days (RFC 9396). The request may come without any scope; it is asked each time; what is granted carries its end, and Acme opens those interests and nothing else until then.",
+		Why:        "A scope is a word for everybody. “Your travel preferences, for as long as you let us” is more than a letter about beaches needs.",
+		Production: "Give a type a URI of yours as its name when others will have it too.",
+	},
+	{
+		Question: "What is a token good for when it was stolen?",
+		Answer:   "For one resource, where the client named it (RFC 8707): a token for Acme opens nothing at userinfo, and the other way round. For reading, after five minutes: a write wants a recent login (RFC 9470), and refreshing does not make a login newer.",
+		Why:      "A bearer token is whoever holds it. The less it opens, and the shorter it writes, the less that is worth. DPoP binds it to a key, for clients that can keep one.",
 	},
 	{
 		Question: "What happens when something is used twice?",

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"slices"
 	"strings"
@@ -87,6 +88,11 @@ func TestScopesPageIsComplete(t *testing.T) {
 		for _, p := range oauth.Permissions {
 			if !strings.Contains(page.Body, ">"+p.Name+"<") && !strings.Contains(page.Body, p.Name) {
 				t.Errorf("%s is missing", p.Name)
+			}
+		}
+		for _, d := range oauth.DetailTypes {
+			if !strings.Contains(html.UnescapeString(page.Body), d.Example) || !strings.Contains(page.Body, `id="details"`) {
+				t.Errorf("authorization details of type %s are missing", d.Name)
 			}
 		}
 		if offered := strings.Contains(page.Body, "implicit"); offered != (legacy == "on") {

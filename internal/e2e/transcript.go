@@ -168,12 +168,13 @@ func (t *Transcript) String() string {
 var secrets = []string{
 	"code", "state", "nonce", "code_challenge", "code_verifier", "access_token", "refresh_token", "id_token",
 	"request_uri", "request", "device_code", "user_code", "assertion", "subject_token", "interaction", "csrf", "jti", "grant_id", "at_hash", "ath", "jkt", "dpop_jkt", "sid", "logout_token", "id_token_hint", "kid", "x", "y", "n",
+	"client_id", "client_secret", "registration_access_token",
 }
 
 // name gives a random value its name.
 func (t *Transcript) name(parameter, value string) {
-	if len(value) < 6 || t.names[value] != "" {
-		return
+	if len(value) < 6 || t.names[value] != "" || (parameter == "client_id" && !strings.HasPrefix(value, "c_")) {
+		return // too short to be random, known, or the name of a client that was seeded
 	}
 	t.counts[parameter]++
 	t.names[value] = fmt.Sprintf("{%s %d}", parameter, t.counts[parameter])
@@ -357,7 +358,7 @@ func fieldsOf(f Form) []string {
 }
 
 // changing are members that tell a time.
-var changing = regexp.MustCompile(`"(iat|exp|nbf|auth_time|expires_at|leaves)": (\d+|"[^"]*")`)
+var changing = regexp.MustCompile(`"(iat|exp|nbf|auth_time|expires_at|client_id_issued_at|leaves)": (\d+|"[^"]*")`)
 
 // timeless names the times in a JSON object. exp is told from iat.
 func timeless(object string) string {

@@ -37,6 +37,7 @@ func TestTranscripts(t *testing.T) {
 		"rar":                transcribeRAR,
 		"resource":           transcribeResource,
 		"step_up":            transcribeStepUp,
+		"registration":       transcribeRegistration,
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := &Recorder{}

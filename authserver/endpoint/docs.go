@@ -164,6 +164,12 @@ var decisions = []page.Decision{
 		Why:      "Where client and token are bound to keys, a copied refresh token is worth nothing, so the profile prefers that a lost answer may be asked for again. We keep one rule for all clients, and most of ours have no key.",
 	},
 	{
+		Question:   "May an application register itself?",
+		Answer:     "Yes, unless the operator set REGISTRATION_TOKEN: RFC 7591 at /register, RFC 7592 for what comes later. Nobody registers for the password grant or for token exchange. The consent page says that nobody has verified it, and where it sends people. Its pictures are not shown, and what it names must be https and lead to a public address: judged when it registers, and again whenever we connect, because names can be made to lead elsewhere.",
+		Why:        "A client library that knows the issuer alone can start by itself. What it says of itself is a stranger's word: a name made to look like another's, an address inside of our network, a script for a redirect URI. Each has a check, in authserver/endpoint/registration_checks.go.",
+		Production: "Most providers want an initial access token, or a developer account behind each registration.",
+	},
+	{
 		Question:   "How are secrets kept?",
 		Answer:     "Passwords as Argon2id. Whatever the server makes itself (client secrets, codes, refresh tokens, sessions) as SHA-256, because there is no dictionary for 128 random bits and more.",
 		Why:        "A slow hash at the token endpoint would let anybody keep the server busy.",

@@ -246,7 +246,7 @@ func (a *auditor) signIn(username, password string) int {
 // strangers is a client that nobody vouches for, with a name made to try the
 // pages. Its id is not dreams-web's, all else is.
 const strangers = `INSERT INTO clients (client_id, secret_hash, metadata, created_at)
-	SELECT 'stranger', secret_hash, replace(replace(metadata, '"verified":true', '"verified":false'), '"client_name":"Dreams"',
+	SELECT 'stranger', secret_hash, replace(replace(json_set(metadata, '$.policy_uri', 'https://stranger.example/privacy', '$.tos_uri', 'https://stranger.example/terms'), '"verified":true', '"verified":false'), '"client_name":"Dreams"',
 		'"client_name":"Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"'), created_at
 	FROM clients WHERE client_id = 'dreams-web'`
 

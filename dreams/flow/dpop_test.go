@@ -20,7 +20,7 @@ type proofClaims struct{ HTM, HTU, ATH, Nonce, JTI string }
 // verified reads a proof as a server does that has never seen the key.
 func verified(t *testing.T, proof string) (jose.Header, proofClaims) {
 	t.Helper()
-	parsed, err := jose.ParseSigned(proof, []jose.SignatureAlgorithm{jose.ES256})
+	parsed, err := jose.ParseSignedCompact(proof, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

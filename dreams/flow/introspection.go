@@ -79,7 +79,7 @@ func (i *Introspection) Verify(ctx context.Context, raw string) (Introspected, e
 	if err != nil {
 		return Introspected{}, err
 	}
-	parsed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	parsed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		return Introspected{}, &Refusal{Heading: "That is no signed answer", Words: "The answer is not a JWT that was signed with ES256 or RS256."}
 	}

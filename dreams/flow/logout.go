@@ -57,7 +57,12 @@ func (g *AuthorizationCode) StartLogout(ctx context.Context, r LogoutRequest) (s
 
 // ReceiveLogout judges what the browser brought to the post-logout redirect URI.
 // There is no code in it and no iss (OIDC RP-Initiated Logout §3): the state is
-// all that there is to check.
+// all that there is to check. An authorization response has more, so that it must
+// not come in by this door.
 func (g *AuthorizationCode) ReceiveLogout(ctx context.Context, browser string, query url.Values) (Attempt, error) {
-	return g.receive(ctx, browser, query, stateChecks)
+	a, err := g.receive(ctx, browser, query, stateChecks)
+	if err == nil && a.Nonce != "" { // of a logout there is none
+		err = &Refusal{Heading: "This is no answer to a logout", Words: "The parameter state belongs to a sign-in."}
+	}
+	return a, err
 }

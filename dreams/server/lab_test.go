@@ -49,6 +49,7 @@ func TestTheLabsAnswerIsCheckedLikeAnyOther(t *testing.T) {
 		"RFC 6749 §10.12":            {"/lab/callback", func(q url.Values) { q.Set("state", "another") }, 400},
 		"RFC 9207 §2.4":              {"/lab/callback", func(q url.Values) { q.Set("iss", "https://evil.test") }, 400},
 		"another redirect URI":       {"/callback", func(url.Values) {}, 404},
+		"a sign-in by the back door": {"/lab/logged-out", func(url.Values) {}, 400},
 		"a logout that nobody began": {"/lab/logged-out", func(q url.Values) { q.Set("state", "another") }, 400},
 	} {
 		w := tapped(t)

@@ -72,6 +72,20 @@ func (e *Endpoints) grantsFor(p oauth.Permission) []string {
 	return all
 }
 
+// ErrorsPage lists every error code that we answer with.
+func (e *Endpoints) ErrorsPage(c echo.Context) error {
+	return render(c, http.StatusOK, page.Errors(e.frame(c, ""), oauth.ErrorCatalogue))
+}
+
+// ErrorCodePage is the page that error_uri leads to.
+func (e *Endpoints) ErrorCodePage(c echo.Context) error {
+	entry, ok := oauth.ErrorByCode(c.Param("code"))
+	if !ok {
+		return echo.ErrNotFound
+	}
+	return render(c, http.StatusOK, page.ErrorCode(e.frame(c, ""), entry))
+}
+
 // DecisionsPage says how this provider decided where the RFCs leave a choice.
 func (e *Endpoints) DecisionsPage(c echo.Context) error {
 	in := func(d time.Duration) string { return fmt.Sprint(d) }

@@ -18,6 +18,13 @@ import (
 // retryAfter is what a client is told to wait when the database is busy.
 const retryAfter = "2"
 
+// errorResponse is a refusal as JSON. RFC 6749 §5.2.
+type errorResponse struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+	URI         string `json:"error_uri"`
+}
+
 // Error answers a request that failed: what is for programs as JSON, what is
 // for people as a page. Words of ours that are not meant for strangers stay in
 // the log.
@@ -40,7 +47,7 @@ func (e *Endpoints) Error(c echo.Context, err error) {
 		if status == http.StatusUnauthorized || refusal.Code == oauth.InsufficientScope {
 			e.challenge(c, status, refusal)
 		}
-		err = answerJSON(c, status, map[string]string{"error": refusal.Code, "error_description": refusal.Description})
+		err = answerJSON(c, status, errorResponse{refusal.Code, refusal.Description, oauth.ErrorURI(e.issuer(), refusal.Code)})
 	} else if c.Request().URL.Path == "/authorize" && status == http.StatusBadRequest {
 		err = e.stopped(c, stop{Refusal: refusal})
 	} else if c.Request().URL.Path == "/logout" && status == http.StatusBadRequest {

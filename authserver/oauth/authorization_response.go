@@ -11,7 +11,7 @@ import (
 type AuthorizationResponse struct {
 	Code   string
 	Token  *TokenResponse // in place of a code: RFC 6749 §4.2.2
-	Error  *Error
+	Error  *Error         // with the page about it at Issuer
 	State  string
 	Issuer string
 }
@@ -64,6 +64,7 @@ func (r AuthorizationResponse) Parameters() []Parameter {
 	if r.Error != nil {
 		add("error", r.Error.Code)
 		add("error_description", r.Error.Description)
+		add("error_uri", ErrorURI(r.Issuer, r.Error.Code))
 	}
 	add("state", r.State)
 	add("iss", r.Issuer)

@@ -46,6 +46,7 @@ const (
 	InvalidClientMetadata           = "invalid_client_metadata"           // RFC 7591 §3.2.2
 	UnapprovedSoftwareStatement     = "unapproved_software_statement"     // RFC 7591 §3.2.2
 	InsufficientScope               = "insufficient_scope"                // RFC 6750 §3.1
+	InsufficientUserAuthentication  = "insufficient_user_authentication"  // RFC 9470 §3, Acme's
 	InvalidDPoPProof                = "invalid_dpop_proof"                // RFC 9449 §5
 	UseDPoPNonce                    = "use_dpop_nonce"                    // RFC 9449 §8
 )
@@ -56,6 +57,10 @@ const (
 func Refuse(code, format string, args ...any) *Error {
 	return &Error{Code: code, Description: printable(fmt.Sprintf(format, args...))}
 }
+
+// ErrorURI is the page about an error code: RFC 6749 §5.2, "A URI identifying a
+// human-readable web page with information about the error". Below the issuer.
+func ErrorURI(issuer, code string) string { return issuer + "/docs/errors/" + code }
 
 // printable replaces what an error_description must not contain.
 func printable(s string) string {

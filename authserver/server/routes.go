@@ -73,6 +73,8 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/help", e.Help, "", "ours", false},
 		{get, "/docs/scopes", e.ScopesPage, "", "ours", false},
 		{get, "/docs/decisions", e.DecisionsPage, "", "ours", false},
+		{get, "/docs/errors", e.ErrorsPage, "", "ours", false},
+		{get, "/docs/errors/:code", e.ErrorCodePage, "", "RFC 6749 §5.2", false},
 		{get, "/docs/glossary", e.GlossaryPage, "", "ours", false},
 		// The operator's.
 		{get, "/operator/users", e.People, "", "ours", false},

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"database/sql"
+	"example.com/acme-dreams/authserver/oauth"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -53,7 +54,7 @@ func wantRedirect(t testing.TB, w *World, page Page, redirectURI, code, state st
 		t.Errorf("redirected to %q, want %q", at, redirectURI)
 	}
 	answer := page.Answer()
-	want := url.Values{"error": {code}, "iss": {w.Auth}, "error_description": answer["error_description"]}
+	want := url.Values{"error": {code}, "iss": {w.Auth}, "error_description": answer["error_description"], "error_uri": {oauth.ErrorURI(w.Auth, code)}}
 	if state != "" {
 		want.Set("state", state)
 	}

@@ -376,7 +376,7 @@ func wantRefusal(t testing.TB, answer Response, want, what string) {
 		t.Errorf("%s: error_description %q", what, description)
 	}
 	for name := range answer.JSON() {
-		if name != "error" && name != "error_description" {
+		if name != "error" && name != "error_description" && name != "error_uri" {
 			t.Errorf("%s: the refusal has %q", what, name)
 		}
 	}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"database/sql"
-	"example.com/acme-dreams/authserver/oauth"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"example.com/acme-dreams/authserver/oauth"
 )
 
 // What the tests of single rules have in common: the forms in which a refusal

@@ -60,7 +60,7 @@ var DetailTypes = []DetailType{{
 	Name: TravelPreferences, Scope: "preferences:read",
 	Developer: "What a person likes about the topics that you name, and nothing else of their preferences, until it ends by itself. Ask for it in place of preferences:read where that is all you need.",
 	Fields: []DetailField{
-		{"topics", "Required: 1 to 10 words of Acme’s catalogue, each once."},
+		{"topics", "Required: 1 to 10 words of Acme’s catalogue, each once. They are: " + strings.Join(Topics, ", ") + "."},
 		{"days", "Required: for how long, 1 to 365 days from your request on."},
 		{"actions", "Only [\"read\"]; may be left out."},
 		{"locations", "Only Acme’s resource identifier; may be left out."},

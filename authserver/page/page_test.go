@@ -227,9 +227,16 @@ func TestConsentButtonsAreEqual(t *testing.T) {
 }
 
 func TestConsentTicksNothingThatCanBeRefused(t *testing.T) {
-	doc := document(t, Consent(signedInFrame(), sampleConsent()))
-	for _, scope := range sampleConsent().all() {
-		box := only(t, doc, "input", "type", "checkbox", "name", "scope", "value", scope.Scope)
+	for _, view := range []ConsentView{sampleConsent(), detailedConsent()} {
+		ticksNothingThatCanBeRefused(t, view)
+	}
+}
+
+func ticksNothingThatCanBeRefused(t *testing.T, view ConsentView) {
+	t.Helper()
+	doc := document(t, Consent(signedInFrame(), view))
+	for _, scope := range view.all() {
+		box := only(t, doc, "input", "type", "checkbox", "name", scope.field(), "value", scope.value())
 		_, ticked := attr(box, "checked")
 		_, disabled := attr(box, "disabled")
 		if ticked != scope.Locked || disabled != scope.Locked {
@@ -271,6 +278,7 @@ func TestConsentCountsOptionalScopesOnly(t *testing.T) {
 		want string
 	}{
 		{sampleConsent(), "2 always shared, 0 of 5 optional ones ticked"},
+		{detailedConsent(), "2 always shared, 0 of 4 optional ones ticked"},
 		{againConsent(), "2 always shared, 1 of 5 optional ones ticked"},
 	} {
 		if got := text(only(t, document(t, Consent(signedInFrame(), test.view)), "span", "role", "status")); got != test.want {

@@ -76,6 +76,20 @@ func againConsent() ConsentView {
 	return v
 }
 
+// detailedConsent asks for parts of a permission: RFC 9396.
+func detailedConsent() ConsentView {
+	v := sampleConsent()
+	v.See = append(v.See[:3], ConsentScope{
+		Field: "authorization_detail", Value: "0", Scope: "travel_preferences", Sensitivity: "medium",
+		Sentence: "What you like about beaches, for 30 days, until 14 October 2026", Reason: "So that offers about these fit you.",
+		Detail: "Which of these are among your interests at Acme: beaches.",
+	}, ConsentScope{
+		Field: "authorization_detail", Value: "1", Scope: "travel_preferences", Sensitivity: "medium",
+		Sentence: "What you like about food and wine, for 1 day, until 15 September 2026", Reason: "So that offers about these fit you.",
+	})
+	return v
+}
+
 // strangerConsent is from somebody who chose the name to deceive.
 func strangerConsent() ConsentView {
 	v := sampleConsent()
@@ -147,6 +161,7 @@ func samples() map[string]templ.Component {
 		"login-wait":       Login(sampleFrame(), waiting),
 		"login-alone":      Login(sampleFrame(), alone),
 		"consent":          Consent(signedInFrame(), sampleConsent()),
+		"consent-details":  Consent(signedInFrame(), detailedConsent()),
 		"consent-again":    Consent(signedInFrame(), againConsent()),
 		"consent-stranger": Consent(signedInFrame(), strangerConsent()),
 		"error":            OAuthError(sampleFrame(), sampleError()),

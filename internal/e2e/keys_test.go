@@ -216,7 +216,11 @@ func TestRotationsUnderLoad(t *testing.T) {
 // the JWKS without asking again.
 func TestARotationBySchedule(t *testing.T) {
 	t.Parallel()
-	w := New(t, Options{Only: []string{"authserver"}, Env: map[string]string{"KEY_ROTATION": "24h"}})
+	w := New(t, Options{
+		Only: []string{"authserver"}, Env: map[string]string{"KEY_ROTATION": "24h"},
+		// The seeded keys are as old as this run of the tests is long.
+		SQL: map[string][]string{"authserver": {fmt.Sprintf("UPDATE signing_keys SET created_at = %[1]d, signs_from = %[1]d", time.Now().UnixMilli())}},
+	})
 	_, first := w.machineToken(t)
 	w.Clock.Advance(24*time.Hour - 11*time.Minute)
 	time.Sleep(time.Second) // in which nothing is to happen

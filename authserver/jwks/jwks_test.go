@@ -142,16 +142,19 @@ func TestKeysBehindAURI(t *testing.T) {
 	everybody.Wait()
 	want("one", 1, 1) // all waited for the same answer
 	server.set.Store(set("one", "two"))
-	want("two", 1, 1) // too soon
-	ahead.Add(int64(refetchAfter))
 	want("two", 2, 2) // the client rotated
-	ahead.Add(int64(refetchAfter))
 	want("one", 2, 2)
 	want("invented", 2, 3)
-	want("invented", 2, 3)
+	want("invented", 2, 3) // too soon
+	ahead.Add(int64(3 * refetchAfter))
+	want("invented", 2, 4)
 	server.set.Store("") // a redirect: not followed, and what we have stays for a while
 	ahead.Add(int64(refreshAfter))
-	want("one", 2, 4)
+	want("one", 2, 5)
+	ahead.Add(int64(refetchAfter))
+	want("invented", 2, 5) // it has just failed: twice the pause
+	ahead.Add(int64(refetchAfter))
+	want("invented", 2, 6)
 	ahead.Add(int64(keepFor))
 	if got, err := keys.ClientKeys(t.Context(), client, "one"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("%d keys of a server that has been silent for an hour: %v", len(got), err)

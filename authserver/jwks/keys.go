@@ -29,8 +29,21 @@ type Keys struct {
 type set struct {
 	keys     []oauth.PublicKey
 	fetched  time.Time     // when keys came; zero: never
-	asked    time.Time     // when we last asked
+	asked    [3]time.Time  // when we last asked, oldest first
+	failures int           // since keys came
 	fetching chan struct{} // closes when the answer is there; nil: none is on its way
+}
+
+// tooSoon tells whether to wait before asking again: three times may be at once,
+// for a client that rotates its key and uses the new one in the same second; and
+// after failures twice as long each time, so that a server which never answers
+// takes little of our time.
+func (s *set) tooSoon(now time.Time) bool {
+	oldest, last := s.asked[0], s.asked[len(s.asked)-1]
+	if s.failures > 0 {
+		return now.Sub(last) < refetchAfter<<min(s.failures, 6)
+	}
+	return now.Sub(oldest) < time.Duration(len(s.asked))*refetchAfter
 }
 
 // NewKeys fetches nothing yet. client is for addresses that strangers name.
@@ -44,8 +57,9 @@ const (
 	refetchAfter = time.Second
 	refreshAfter = 5 * time.Minute // how long a key that was withdrawn may live on here
 	keepFor      = time.Hour       // how long keys are good while their server cannot be reached
+	maxWait      = 6 * time.Second // how long a request waits for keys
 	maxSets      = 1000
-	maxFetches   = 16
+	maxFetches   = 64
 	maxDocument  = 256 << 10
 )
 
@@ -61,6 +75,7 @@ func (k *Keys) ClientKeys(ctx context.Context, client *oauth.Client, kid string)
 	if fetching := k.fetch(client.JWKSURI, kid); fetching != nil {
 		select {
 		case <-fetching:
+		case <-time.After(maxWait): // others are in front: what we have must do
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -84,20 +99,19 @@ func (k *Keys) fetch(uri, kid string) <-chan struct{} {
 	if !s.fetched.IsZero() && now.Sub(s.fetched) < refreshAfter && known {
 		return nil
 	}
-	if s.fetching != nil || (!s.asked.IsZero() && now.Sub(s.asked) < refetchAfter) {
+	if s.fetching != nil || s.tooSoon(now) {
 		return s.fetching
 	}
 	done := make(chan struct{})
-	s.asked, s.fetching = now, done
+	s.asked, s.fetching = [3]time.Time{s.asked[1], s.asked[2], now}, done
 	go func() { // no caller's own: when one hangs up, the others still wait
-		k.places <- struct{}{}
 		keys, err := k.get(uri)
-		<-k.places
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if err == nil {
-			s.keys, s.fetched = keys, k.now()
+			s.keys, s.fetched, s.failures = keys, k.now(), 0
 		} else {
+			s.failures++
 			k.log.Warn("a client's keys cannot be fetched", "jwks_uri", uri, "error", err)
 		}
 		s.fetching = nil
@@ -115,7 +129,7 @@ func (k *Keys) set(uri string) *set {
 	if len(k.sets) >= maxSets {
 		var oldest string
 		for uri, s := range k.sets {
-			if oldest == "" || s.asked.Before(k.sets[oldest].asked) {
+			if oldest == "" || s.asked[2].Before(k.sets[oldest].asked[2]) {
 				oldest = uri
 			}
 		}
@@ -126,6 +140,12 @@ func (k *Keys) set(uri string) *set {
 }
 
 func (k *Keys) get(uri string) ([]oauth.PublicKey, error) {
+	select {
+	case k.places <- struct{}{}:
+		defer func() { <-k.places }()
+	case <-time.After(maxWait):
+		return nil, errors.New("too many servers are slow")
+	}
 	document, err := outbound.Get(context.Background(), k.client, uri, maxDocument)
 	if err != nil {
 		return nil, err

@@ -531,7 +531,6 @@ var dynamicModules = map[string]func(*dynamicParty){
 		r.sent = keys.assertion(r, r.w, id)
 		tokens := r.succeed(nil)
 		keys.rotate(r)
-		r.w.Clock.Advance(2 * time.Second)
 		r.sent = keys.assertion(r, r.w, id)
 		next := r.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens.String("refresh_token")}})
 		if next.Status != http.StatusOK {

@@ -360,7 +360,7 @@ func TestAuthorizationDetailsStandInForAScope(t *testing.T) {
 	ended["expires_at"] = a.Clock.Now().Unix()
 	elsewhere := a.Detail("snow")
 	elsewhere["locations"] = []string{"https://other.test"}
-	other := map[string]any{"type": "payment_initiation", "topics": []string{"food"}}
+	other := map[string]any{"type": "payment_initiation", "topics": map[string]int{"food": 1}}
 	need := bearer.Need{Scope: private, Detail: bearer.TravelPreferences}
 	open := func(token string, need bearer.Need) (*bearer.Token, error) {
 		return v.Verify(request(http.Header{"Authorization": {"Bearer " + token}}), need)
@@ -384,7 +384,7 @@ func TestAuthorizationDetailsStandInForAScope(t *testing.T) {
 	_, err = open(with(public, other), need)
 	refused(t, err, bearer.InsufficientScope)
 	_, err = open(with(public, "travel_preferences"), need)
-	refused(t, err, bearer.InvalidToken)
+	refused(t, err, bearer.InsufficientScope)
 	// No person: nobody who could have agreed.
 	claims := a.Claims("dreams-web", public)
 	claims["authorization_details"] = []any{a.Detail("beaches")}

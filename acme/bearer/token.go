@@ -45,7 +45,7 @@ type Claims struct {
 	Scope     string           `json:"scope"`
 	AuthTime  *jwt.NumericDate `json:"auth_time"` // when the person logged in; RFC 9068 §2.2.1
 
-	AuthorizationDetails []AuthorizationDetail `json:"authorization_details"` // RFC 9396 §9.1
+	AuthorizationDetails []json.RawMessage `json:"authorization_details"` // RFC 9396 §9.1
 
 	// GrantID is private to us: which authorization the token came from, so
 	// that one revocation reaches all its tokens.
@@ -76,11 +76,14 @@ func (c *Claims) HasScope(scope string) bool {
 	return false
 }
 
-// DetailsOf lists the authorization details of a type.
+// DetailsOf lists the authorization details of a type. Those of other types are
+// none of our business, whatever stands in them: RFC 9396 §2, "The value of the
+// type field determines the allowable contents of the object that contains it."
 func (c *Claims) DetailsOf(detailsType string) []AuthorizationDetail {
 	var all []AuthorizationDetail
-	for _, d := range c.AuthorizationDetails {
-		if detailsType != "" && d.Type == detailsType {
+	for _, object := range c.AuthorizationDetails {
+		var d AuthorizationDetail
+		if detailsType != "" && json.Unmarshal(object, &d) == nil && d.Type == detailsType {
 			all = append(all, d)
 		}
 	}

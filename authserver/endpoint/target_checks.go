@@ -35,6 +35,13 @@ func (e *Endpoints) target(a asked) asked {
 	return a
 }
 
+// tokenTarget is that for a token request.
+func (e *Endpoints) tokenTarget(client *oauth.Client, req oauth.TokenRequest) asked {
+	a := asked{AuthorizationRequest: oauth.AuthorizationRequest{Resource: req.Resource}, Client: client, Resources: e.resources()}
+	a.Details, a.DetailsError = oauth.ParseGrantedDetails(req.AuthorizationDetails)
+	return a
+}
+
 // RFC 9396 §5: "The AS MUST abort processing and respond with an error
 // invalid_authorization_details to the client".
 func detailsConform(a asked) error {

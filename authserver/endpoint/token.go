@@ -70,10 +70,7 @@ func (e *Endpoints) Token(c echo.Context) error {
 		e.tellNonce(c)
 		return err
 	}
-	target := e.target(asked{
-		AuthorizationRequest: oauth.AuthorizationRequest{AuthorizationDetails: req.AuthorizationDetails, Resource: req.Resource}, Client: client,
-	})
-	if err := check.Run(ctx, e.Checks, targetFormChecks, target); err != nil {
+	if err := check.Run(ctx, e.Checks, targetFormChecks, e.tokenTarget(client, req)); err != nil {
 		return err
 	}
 	issue, err := grantType.Authorize(background(c), client, req)

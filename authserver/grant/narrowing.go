@@ -35,7 +35,7 @@ var narrowingChecks = []check.Check[narrowing]{
 func (e Environment) narrow(ctx context.Context, issue Issue, req oauth.TokenRequest, now time.Time) (Issue, error) {
 	n := narrowing{Request: req, Grant: issue.Grant, Scope: issue.Scope, Resources: e.Resources}
 	n.Granted = oauth.LiveDetails(issue.Grant.AuthorizationDetails, now)
-	n.Details, _ = oauth.ParseAuthorizationDetails(req.AuthorizationDetails) // the token endpoint has judged its form
+	n.Details, _ = oauth.ParseGrantedDetails(req.AuthorizationDetails) // the token endpoint has judged its form
 	for i, d := range n.Details {
 		n.Details[i].Locations = e.Resources.Canonical(d.Locations)
 	}

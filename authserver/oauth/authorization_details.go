@@ -98,12 +98,24 @@ const (
 	maxDays        = 365
 )
 
-// ParseAuthorizationDetails reads the parameter; empty is none. What does not
-// conform to its type, to the letter, is an error in words for the client.
-// RFC 9396 §5: "The AS MUST refuse to process any unknown authorization details
-// type or authorization details not conforming to the respective type
-// definition."
+// ParseAuthorizationDetails reads the parameter of an authorization request; empty
+// is none. What does not conform to its type, to the letter, is an error in words
+// for the client. RFC 9396 §5: "The AS MUST refuse to process any unknown
+// authorization details type or authorization details not conforming to the
+// respective type definition."
 func ParseAuthorizationDetails(sent string) ([]AuthorizationDetail, error) {
+	details, err := ParseGrantedDetails(sent)
+	for _, d := range details {
+		if d.ExpiresAt != 0 { // the person reads "for 30 days": the end follows from that
+			return nil, fmt.Errorf("expires_at of %s is for what has been granted: ask with days", d.Type)
+		}
+	}
+	return details, err
+}
+
+// ParseGrantedDetails reads details that may have their end with them: what we
+// granted, and what a token request asks for of it.
+func ParseGrantedDetails(sent string) ([]AuthorizationDetail, error) {
 	if sent == "" {
 		return nil, nil
 	}
@@ -273,7 +285,7 @@ func (d AuthorizationDetail) Narrowed(granted AuthorizationDetail) Authorization
 
 // LiveDetails reads what was granted, and leaves out what has ended since.
 func LiveDetails(granted string, now time.Time) []AuthorizationDetail {
-	details, _ := ParseAuthorizationDetails(granted) // we wrote it
+	details, _ := ParseGrantedDetails(granted) // we wrote it
 	return slices.DeleteFunc(details, func(d AuthorizationDetail) bool { return !d.Live(now) })
 }
 

@@ -20,7 +20,8 @@ func TestAuthorizationDetailsAreRead(t *testing.T) {
 		if err != nil || len(details) == 0 {
 			t.Errorf("%s: %v", sent, err)
 		}
-		again, err := ParseAuthorizationDetails(FormatAuthorizationDetails(details))
+		details[0].ExpiresAt = 1
+		again, err := ParseGrantedDetails(FormatAuthorizationDetails(details))
 		if err != nil || len(again) != len(details) {
 			t.Errorf("%s, written and read again: %v", sent, err)
 		}
@@ -68,6 +69,7 @@ func TestAuthorizationDetailsThatDoNotConform(t *testing.T) {
 		"one action more":                 with(`"days"`, `"actions":["read","write"],"days"`),
 		"no action":                       with(`"days"`, `"actions":[],"days"`),
 		"two locations":                   with(`"days"`, `"locations":["a","b"],"days"`),
+		"an end of the client's own":      with(`"days"`, `"expires_at":1,"days"`),
 		"an end before the beginning":     with(`"days"`, `"expires_at":-1,"days"`),
 		"too many objects":                "[" + strings.Repeat(goodDetail+",", maxDetails) + goodDetail + "]",
 		"too many topics":                 with(`"beaches"`, `"hiking","mountains","huts","snow","beaches","islands","lakes","boats","cities","museums"`),

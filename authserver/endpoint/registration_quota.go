@@ -6,10 +6,11 @@ import (
 )
 
 // How many registrations are taken in ten minutes: enough for a classroom behind
-// one address, and too few to fill a disk.
+// one address, or for a conformance suite that registers in every module. How
+// many are kept, the store decides.
 const (
-	registrationsPerAddress = 200
-	registrationsInAll      = 2000
+	registrationsPerAddress = 600
+	registrationsInAll      = 3000
 	registrationWindow      = 10 * time.Minute
 )
 

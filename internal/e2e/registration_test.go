@@ -271,7 +271,7 @@ func TestRegistrationsFromOneAddressAreLimited(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			for range 26 {
+			for range 76 {
 				answer := w.Register(t, nil, diary(nil))
 				switch answer.Status {
 				case http.StatusCreated:
@@ -288,7 +288,7 @@ func TestRegistrationsFromOneAddressAreLimited(t *testing.T) {
 	}
 	all.Wait()
 	if limited.Load() != 8 {
-		t.Errorf("%d of 208 were limited, want 8", limited.Load())
+		t.Errorf("%d of 608 were limited, want 8", limited.Load())
 	}
 	w.Clock.Advance(10 * time.Minute)
 	w.registeredClient(t, diary(nil))
@@ -603,4 +603,53 @@ func TestScriptsOfAClientThatRegisteredMayCallTheTokenEndpoint(t *testing.T) {
 	if got := allowed(); got != "" {
 		t.Errorf("deleted: %q", got)
 	}
+}
+
+// A client may go while somebody is about to let it in: whoever is on the way is
+// told, and nothing breaks.
+func TestAClientGoesWhileRequestsWait(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver"}})
+	client := w.registeredClient(t, diary(map[string]any{"grant_types": []string{"authorization_code", deviceCodeGrant}}))
+	id := client.String("client_id")
+	credentials := Credentials{id, client.String("client_secret")}.Header()
+	request := url.Values{"response_type": {"code"}, "client_id": {id}, "redirect_uri": {"https://diary.example/cb"}, "scope": {"openid preferences:read"}}
+	pushed := w.push(t, credentials, request)
+	device := w.Post(t, w.Auth+"/device_authorization", credentials, url.Values{"scope": {"profile"}})
+	if pushed.Status != http.StatusCreated || device.Status != http.StatusOK {
+		t.Fatalf("pushed %d %s, device %d %s", pushed.Status, pushed.Body, device.Status, device.Body)
+	}
+	b := w.SignedIn(t, "alice")
+	b.Stay = "https://diary.example"
+	question := w.Authorize(b, request)
+	atDevice := b.Get(device.String("verification_uri_complete"))
+	if gone := w.Do(t, http.MethodDelete, client.String("registration_client_uri"), Bearer(client.String("registration_access_token")), ""); gone.Status != http.StatusNoContent {
+		t.Fatalf("deleting: %d %s", gone.Status, gone.Body)
+	}
+	pages := map[string]Page{
+		"a pushed request": w.Authorize(b, url.Values{"client_id": {id}, "request_uri": {pushed.String("request_uri")}}),
+		"an answer":        b.Form(question, "decision").With(url.Values{"scope": {"preferences:read"}, "decision": {"allow"}}).Submit(),
+		"a device":         b.Get(device.String("verification_uri_complete")),
+	}
+	for _, form := range b.Forms(atDevice) {
+		if form.Fields.Has("user_code") {
+			pages["a device's code"] = form.Submit()
+		}
+	}
+	for what, page := range pages {
+		if page.Status >= 500 || page.Location != "" || page.Answer().Get("code") != "" {
+			t.Errorf("%s: %d %s", what, page.Status, page.Location)
+		}
+	}
+	wantRefusal(t, w.Token(t, credentials, url.Values{"grant_type": {deviceCodeGrant}, "device_code": {device.String("device_code")}}), "401 invalid_client", "a device that polls")
+	// Whatever names it is forgotten in time, and the client with it.
+	w.Clock.Advance(30 * 24 * time.Hour)
+	again := New(t, Options{Only: []string{"authserver"}, DataDir: stopped(w)})
+	wantRefusal(t, again.Do(t, http.MethodGet, again.Auth+"/register/"+id, Bearer(client.String("registration_access_token")), ""), "401 invalid_token", "after a restart")
+}
+
+// stopped stops the programs and returns their data.
+func stopped(w *World) string {
+	w.Stop()
+	return w.DataDir
 }

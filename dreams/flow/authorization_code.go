@@ -535,5 +535,6 @@ func Rules() []check.Rule {
 		check.Rules("dreams/flow: authorization response", callbackChecks),
 		check.Rules("dreams/flow: ID token", idTokenChecks),
 		check.Rules("dreams/flow: signed introspection response", introspectionChecks),
+		check.Rules("dreams/flow: protected resource metadata", resourceChecks),
 		check.Rules("dreams/flow: logout token", logoutTokenChecks))
 }

@@ -23,6 +23,7 @@
 //	step_up.go                       the person signs in again, for this (RFC 9470)
 //	registration.go                  we introduce ourselves (RFC 7591, RFC 7592)
 //	introspection.go                 the server says what a token is worth, and signs it (RFC 9701)
+//	protected_resource.go            the API says whom it trusts (RFC 9728)
 //	logout.go                        the person leaves (OIDC RP-Initiated Logout)
 //
 // What was granted is kept by somebody else: the interfaces Attempts and

@@ -3,7 +3,6 @@ package learn
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/url"
 
 	"example.com/acme-dreams/dreams/flow"
@@ -90,17 +89,9 @@ func (c *Classroom) changedAnswer(ctx context.Context, run *Run, asking *flow.In
 			"The same server signed both, with the same key. Only typ tells a token from a statement about one."},
 	} {
 		_, err := asking.Verify(ctx, try.jwt)
-		refusal := Refusal{Tried: try.tried, By: views.Client.Name(), Rule: try.rule, Means: try.means}
-		var no *flow.Refusal
-		switch {
-		case err == nil:
-			refusal.Got = true
-		case errors.As(err, &no):
-			refusal.Words = no.Heading + ": " + no.Words
-		default:
+		if err := run.refusedHere(err, Refusal{Tried: try.tried, Rule: try.rule, Means: try.means}); err != nil {
 			return err
 		}
-		run.Refused(refusal)
 	}
 	return nil
 }

@@ -28,6 +28,8 @@ func (c *Classroom) besides() []Lesson {
 		c.authorizationDetails(),
 		c.dpop(),
 		c.resourceIndicators(),
+		c.issuer(),
+		c.resourceMetadata(),
 		c.registration(),
 		c.stepUp(),
 		c.logout(),

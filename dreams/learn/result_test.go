@@ -82,7 +82,7 @@ var grants = []string{
 }
 
 // besides are those of the lab.
-var besides = []string{"par", "jar", "rar", "dpop", "resource-indicators", "registration", "step-up", "logout", "introspection", "fapi2"}
+var besides = []string{"par", "jar", "rar", "dpop", "resource-indicators", "issuer", "resource-metadata", "registration", "step-up", "logout", "introspection", "fapi2"}
 
 func TestLessonsAreWholeAndEveryChoiceLeadsToOne(t *testing.T) {
 	c := &Classroom{Bearer: &flow.JWTBearer{}}

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,6 +84,8 @@ var dreamsAttacks = []Attack{
 
 	lieAboutAToken("introspection: typ says what it is", "That is something else", func(header map[string]any, _ jwt.MapClaims) { header["typ"] = "at+jwt" }),
 	lieAboutAToken("introspection: iss is the server that we asked", "Somebody else says so", func(_ map[string]any, answer jwt.MapClaims) { answer["iss"] = "https://evil.test" }),
+	lieAboutAnAPI("protected resource: it is the one that we asked", "This speaks for another API", func(doc map[string]any) { doc["resource"] = "https://bank.test" }),
+	lieAboutAnAPI("protected resource: its authorization server is one that we know", "We do not know that authorization server", func(doc map[string]any) { doc["authorization_servers"] = []string{"https://evil.test"} }),
 	lieAboutAToken("introspection: aud is us", "That was said to somebody else", func(_ map[string]any, answer jwt.MapClaims) { answer["aud"] = "acme-api" }),
 }
 
@@ -106,6 +110,35 @@ func lieToDreams(rule, refused string, liar *lyingServer) Attack {
 			b := NewBrowser(t)
 			page := b.Get(w.Dreams + "/connect")
 			return knownAtDreams(w, b), page.Refusal()
+		},
+	}
+}
+
+// lieAboutAnAPI has the lab learn from an API what to ask for, and where; through
+// means that Dreams sends the browser away for it.
+func lieAboutAnAPI(rule, refused string, says func(map[string]any)) Attack {
+	var issuers sync.Map // by the address that the API is called by
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		public := "http://" + r.Host
+		if r.URL.Path != "/.well-known/oauth-protected-resource" {
+			w.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+public+`/.well-known/oauth-protected-resource"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		issuer, _ := issuers.Load(public)
+		doc := map[string]any{"resource": public, "authorization_servers": []any{issuer}}
+		says(doc)
+		reply(w, doc)
+	})
+	return Attack{
+		Rule: rule, Refused: refused, Options: Options{Resource: api},
+		Try: func(t testing.TB, w *World) (bool, string) {
+			issuers.Store(w.Acme, w.Auth)
+			b := NewBrowser(t)
+			page := b.Form(b.Get(w.Dreams+"/learn/resource-metadata"), "run").Submit()
+			_, words, _ := strings.Cut(page.Body, "The run ended early.</b> ")
+			heading, _, _ := strings.Cut(words, ".")
+			return strings.HasPrefix(page.URL.String(), w.Auth), heading
 		},
 	}
 }

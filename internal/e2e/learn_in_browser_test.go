@@ -38,7 +38,7 @@ func TestEveryLessonInABrowser(t *testing.T) {
 }
 
 // labSlugs are the lessons about what goes around the grants.
-var labSlugs = []string{"par", "jar", "rar", "dpop", "resource-indicators", "registration", "step-up", "logout", "introspection", "fapi2"}
+var labSlugs = []string{"par", "jar", "rar", "dpop", "resource-indicators", "issuer", "resource-metadata", "registration", "step-up", "logout", "introspection", "fapi2"}
 
 // And so is every lesson of the lab, with a login that is old enough for step-up.
 func TestEveryLessonOfTheLabInABrowser(t *testing.T) {

@@ -38,6 +38,7 @@ type Options struct {
 	Log       io.Writer         // where the programs log, at debug level; nil: nowhere
 	DataDir   string            // a folder to use again; empty: a new one
 	Authority http.Handler      // in place of authserver: a test's own
+	Resource  http.Handler      // in place of acme, likewise
 	Only      []string          // the programs to start; nil: all three
 	// SQL is run on a program's database before the start, by program: clients
 	// that nobody seeded, states that take long to reach.
@@ -115,6 +116,10 @@ func New(t testing.TB, o Options) *World {
 		}
 		if name == "authserver" && o.Authority != nil {
 			w.serve(t, listeners[i], o.Authority)
+			continue
+		}
+		if name == "acme" && o.Resource != nil {
+			w.serve(t, listeners[i], o.Resource)
 			continue
 		}
 		w.start(t, listeners[i], compose[name], w.config(name, o))

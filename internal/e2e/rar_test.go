@@ -377,3 +377,19 @@ func TestAuthorizationDetailsEndWithTheConsent(t *testing.T) {
 		}
 	}
 }
+
+// What a person agreed to and the key that a token is bound to are two things: a
+// detail opens nothing to whoever does not hold the key.
+func TestAuthorizationDetailsOfABoundToken(t *testing.T) {
+	w := New(t, Options{Only: []string{"authserver", "acme"}})
+	w.waitForAcme(t)
+	holder := w.Holder(t)
+	tokens := holder.Token(t, Basic("dreams-web"), w.Redemption(w.allowDetails(t, "bob", w.askDetails("", aboutBeaches))))
+	token := tokens.String("access_token")
+	if got := holder.API(t, http.MethodGet, "/me/preferences", token); tokens.String("token_type") != "DPoP" || got.Body != `{"interests":["beaches"]}` {
+		t.Errorf("%s\n%d %s", tokens.Body, got.Status, got.Body)
+	}
+	if got := w.API(t, http.MethodGet, "/me/preferences", token, "").Refusal(); got != "401 invalid_token" {
+		t.Errorf("without the key: %s", got)
+	}
+}

@@ -132,3 +132,26 @@ func TestAPasswordGrantWritesForFiveMinutes(t *testing.T) {
 		t.Errorf("later: %s", answer.Refusal())
 	}
 }
+
+// RFC 9470 §3: the same for "other OAuth authentication schemes, such as" DPoP. The
+// challenge has the scheme by which the token came.
+func TestABoundTokenIsSteppedUpByItsOwnScheme(t *testing.T) {
+	w := New(t, Options{Only: []string{"authserver", "acme"}})
+	w.waitForAcme(t)
+	holder := w.Holder(t)
+	token := holder.Token(t, nil, password("acme-mobile", "preferences:read preferences:write")).String("access_token")
+	write := func() Response {
+		return holder.Do(t, http.MethodPut, w.Acme+"/api/v1/me/preferences", token, http.Header{"Content-Type": {"application/json"}}, `{}`)
+	}
+	if answer := write(); answer.Status != http.StatusOK {
+		t.Fatalf("at once: %d %s", answer.Status, answer.Body)
+	}
+	w.Clock.Advance(301 * time.Second)
+	waitFor(t, 5*time.Second, "Acme reads with the token at the new time", func() bool {
+		return holder.API(t, http.MethodGet, "/me/preferences", token).Status == http.StatusOK
+	})
+	challenge := write().Header.Get("WWW-Authenticate")
+	if !strings.HasPrefix(challenge, "DPoP ") || parameter(challenge, "error") != "insufficient_user_authentication" || parameter(challenge, "max_age") != "300" {
+		t.Errorf("later: %s", challenge)
+	}
+}

@@ -47,7 +47,7 @@ func nodeModules(t *testing.T, dir string) {
 	npm := exec.CommandContext(t.Context(), "npm", "ci")
 	npm.Dir = dir
 	if out, err := npm.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
+		t.Fatalf("npm ci: %v; %s=none does without\n%s", err, nodeVariable, out)
 	}
 	if err := os.WriteFile(installed, wanted, 0o644); err != nil {
 		t.Fatal(err)

@@ -140,6 +140,25 @@ func TestInvalidTargets(t *testing.T) {
 	}
 }
 
+// RFC 8707 §2.2: "for all grant types". A target that is refused spends nothing that
+// another request could use.
+func TestResourceInABearerAssertionsRequest(t *testing.T) {
+	w := New(t, Options{Only: []string{"authserver"}})
+	w.Tokens(t, "alice", "openid profile preferences:read")
+	request := asserts(signed(w.bearerClaims()), "preferences:read")
+	for _, resource := range []string{w.Auth, "https://api.evil.test", "/api"} {
+		if got := w.Token(t, nil, With(request, url.Values{"resource": {resource}})).Refusal(); got != "400 invalid_target" {
+			t.Errorf("%s: %s", resource, got)
+		}
+	}
+	if got := w.Token(t, nil, With(request, url.Values{"authorization_details": {aboutBeaches}})).Refusal(); got != "400 invalid_authorization_details" {
+		t.Errorf("authorization_details: %s", got)
+	}
+	if got := w.Token(t, nil, With(request, url.Values{"resource": {w.Acme}})); !slices.Equal(audience(t, got), []string{w.Acme}) {
+		t.Errorf("for Acme, with the same assertion: %s", got.Body)
+	}
+}
+
 // What the discovery document says of types and resources is what works.
 func TestTargetsInDiscovery(t *testing.T) {
 	w := New(t, Options{Only: []string{"authserver", "acme"}})

@@ -16,6 +16,8 @@ import (
 	"example.com/acme-dreams/acme/store"
 	"example.com/acme-dreams/internal/dpop"
 	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/httpserver"
+	"example.com/acme-dreams/internal/metrics"
 )
 
 // API answers requests that carry an access token.
@@ -26,6 +28,7 @@ type API struct {
 	Verifier   *bearer.Verifier
 	Static     http.Handler // the program's files, by paths like /static/art/alps.svg
 	Log        *slog.Logger
+	Refusals   metrics.Counter // by error code
 
 	links links
 }
@@ -98,6 +101,7 @@ func (a *API) authorized(r Route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		httpserver.Client(c, token.Claims.ClientID)
 		return r.Handle(c, token)
 	}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,6 +52,10 @@ type badQuery struct{ travel.Invalid }
 // that the API owns.
 func (a *API) Problem(c echo.Context, err error) {
 	p := a.problem(c.Request().Context(), err)
+	var refusal *bearer.Refusal
+	if errors.As(err, &refusal) {
+		a.Refusals.Inc(cmp.Or(refusal.Code, "none"))
+	}
 	if p.Status == http.StatusInternalServerError {
 		a.Log.Error("request failed", "method", c.Request().Method, "path", c.Request().URL.Path, "error", err)
 	}

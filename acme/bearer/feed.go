@@ -109,6 +109,21 @@ func (f *Feed) Fresh() bool {
 	return heard != 0 && f.now().UnixNano()-heard <= int64(freshFor)
 }
 
+// Heard is when the authorization server last answered; zero: not since the start.
+func (f *Feed) Heard() time.Time {
+	if heard := f.heard.Load(); heard != 0 {
+		return time.Unix(0, heard)
+	}
+	return time.Time{}
+}
+
+// Known is how many grants and tokens are known to be revoked.
+func (f *Feed) Known() int {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return len(f.grants) + len(f.tokens)
+}
+
 // Revoked tells whether a token, or the grant that it came from, was revoked.
 func (f *Feed) Revoked(grantID, id string) bool {
 	f.mu.RLock()

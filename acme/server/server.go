@@ -71,12 +71,14 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 	static := views.Static()
 	resources := &api.API{
 		URL: c.Env.AcmeURL, Authserver: c.Env.AuthserverURL, Store: data, Static: static, Log: c.Log,
+		Refusals: c.Metrics.Counter("acme_api_refusals_total", "Tokens that the API refused, by error code; none: there was no token.", "error"),
 		Verifier: &bearer.Verifier{
 			Issuer: issuer, Resource: c.Env.AcmeURL.String(), Keys: keys, Feed: feed, Checks: c.Checks, Now: c.Now,
 			Proofs: dpop.NewVerifier(c.Now, c.Random, c.Checks),
 		},
 	}
 	e := httpserver.New(httpserver.Settings{
+		TrustedProxies: c.Env.TrustedProxies.Prefixes(), Metrics: c.Metrics, ShowMetrics: c.ShowMetrics(c.Env.AcmeURL),
 		Name: "acme", PublicURL: c.Env.AcmeURL, Log: c.Log, Ready: data.Ping,
 		Error: func(c echo.Context, err error) {
 			if api.Owns(c.Request().URL.Path) {
@@ -93,7 +95,9 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 	website.Register(e)
 	e.GET("/static/*", echo.WrapHandler(static))
 	e.HEAD("/static/*", echo.WrapHandler(static))
-	return &server{Handler: e, store: data, keys: keys, feed: feed, site: website}, nil
+	s := &server{Handler: e, store: data, keys: keys, feed: feed, site: website}
+	s.measure(c.Metrics)
+	return s, nil
 }
 
 // resourceServerID is who we are to the authorization server.

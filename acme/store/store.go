@@ -57,6 +57,9 @@ func Open(ctx context.Context, path string, now func() time.Time, random io.Read
 // Ping tells whether the database still answers.
 func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
 
+// Busy is how many writes the database could not take, since the start.
+func (s *Store) Busy() int64 { return s.db.Busy() }
+
 // Close waits for what is being written.
 func (s *Store) Close() error { return s.db.Close() }
 

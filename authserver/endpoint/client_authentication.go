@@ -11,6 +11,7 @@ import (
 	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/httpserver"
 )
 
 // presented is the credentials of a request. RFC 6749 §2.3.1.
@@ -56,8 +57,11 @@ func (e *Endpoints) authenticateClient(c echo.Context, form oauth.Parameters) (*
 		return nil, err
 	}
 	if p.Methods[0] == oauth.PrivateKeyJWT {
-		return client, e.ClientAssertions.Authenticate(background(c), client, p.Assertion)
+		if err := e.ClientAssertions.Authenticate(background(c), client, p.Assertion); err != nil {
+			return client, err
+		}
 	}
+	httpserver.Client(c, client.ID)
 	return client, nil
 }
 

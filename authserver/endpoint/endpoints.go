@@ -27,6 +27,7 @@ import (
 	"example.com/acme-dreams/internal/check"
 	"example.com/acme-dreams/internal/dpop"
 	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/metrics"
 	"example.com/acme-dreams/views"
 )
 
@@ -46,6 +47,7 @@ type Endpoints struct {
 	Personas         []Persona // of the classroom; empty: none shown
 
 	Strangers *http.Client // for addresses that strangers name
+	Metrics   *metrics.Registry
 
 	proofs        *dpop.Verifier
 	throttle      *throttle
@@ -54,6 +56,7 @@ type Endpoints struct {
 	registrations *quota
 	stopping      chan struct{}
 	jwksMade      *atomic.Pointer[keysDocument]
+	counters      counters
 }
 
 // Persona is one of the classroom's people, whose password everybody knows.
@@ -65,6 +68,7 @@ func New(e Endpoints) *Endpoints {
 	e.throttle, e.codes, e.refusals, e.stopping = newThrottle(), newThrottle(), &refusalLog{}, make(chan struct{})
 	e.jwksMade = &atomic.Pointer[keysDocument]{}
 	e.registrations = &quota{}
+	e.counters = newCounters(e.Metrics)
 	return &e
 }
 

@@ -176,6 +176,7 @@ func (e *Endpoints) authenticate(ctx context.Context, address, login, secret str
 		return user, err
 	}
 	if shut > 0 {
+		e.counters.signIns.Inc("throttled")
 		if e.refusals.take(address, e.Now()) {
 			e.recordFrom(address, "sign-in throttled", user.Sub, "", "")
 		}
@@ -187,13 +188,16 @@ func (e *Endpoints) authenticate(ctx context.Context, address, login, secret str
 		return user, err
 	}
 	if !matches {
+		e.counters.signIns.Inc("failed")
 		e.recordFrom(address, "sign-in failed", user.Sub, "", "wrong user name or password")
 		return user, errWrongPassword
 	}
 	if user.Locked() {
+		e.counters.signIns.Inc("locked")
 		e.recordFrom(address, "sign-in refused", user.Sub, "", "account locked")
 		return user, errAccountLocked
 	}
+	e.counters.signIns.Inc("ok")
 	return user, nil
 }
 

@@ -26,6 +26,9 @@ func (e *Endpoints) refused(c echo.Context, clientID string, err error) {
 	if errors.As(err, &refusal) && refusal.Code == oauth.UseDPoPNonce {
 		return // the way in which a client learns one: RFC 9449 §8
 	}
+	if refusal != nil {
+		e.counters.refusals.Inc(label(c.Request().URL.Path), refusal.Code)
+	}
 	if refusal != nil && e.refusals.take(c.RealIP(), e.Now()) {
 		e.record(c, "request refused", "", limit(clientID, 200), limit(c.Request().URL.Path, 100)+": "+limit(refusal.Error(), 500))
 	}

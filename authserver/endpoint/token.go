@@ -94,6 +94,7 @@ func (e *Endpoints) Token(c echo.Context) error {
 	}
 
 	// 5. Answer.
+	e.counters.tokens.Inc(req.GrantType)
 	return answerJSON(c, http.StatusOK, answer)
 }
 

@@ -102,12 +102,14 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		ClientAssertions: grant.ClientAssertion{Environment: dice, Issuer: c.Env.AuthserverURL.String(), Keys: clientKeys, Spent: s.store},
 		ClientKeys:       clientKeys,
 		Strangers:        strangers,
+		Metrics:          c.Metrics,
 	})
 	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
 	s.notifier = &logout.Notifier{
 		Issuer: c.Env.AuthserverURL.String(), Store: s.store, Keys: keys, Log: c.Log, Now: c.Now, Random: c.Random, Client: notified(c, expander(c.Env)),
 	}
 	s.router = httpserver.New(httpserver.Settings{
+		TrustedProxies: c.Env.TrustedProxies.Prefixes(), Metrics: c.Metrics, ShowMetrics: c.ShowMetrics(c.Env.AuthserverURL),
 		Name: "authserver", PublicURL: c.Env.AuthserverURL, Log: c.Log,
 		Ready: s.store.Ready, Error: s.endpoints.Error, CrossOrigin: endpoint.CrossOriginPath,
 	})
@@ -116,6 +118,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		return err
 	}
 	mount(s.router, s.endpoints, table)
+	s.measure(c.Metrics)
 	return nil
 }
 

@@ -104,6 +104,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		s.smtp = &offers.SMTP{Address: string(c.Env.SMTPURL)}
 	}
 	s.echo = httpserver.New(httpserver.Settings{
+		TrustedProxies: c.Env.TrustedProxies.Prefixes(), Metrics: c.Metrics, ShowMetrics: c.ShowMetrics(c.Env.DreamsURL),
 		Name: "dreams", PublicURL: c.Env.DreamsURL, Log: c.Log, Ready: db.Ping,
 		Error: pages.Error, CrossOrigin: site.CrossOrigin, ConnectTo: s.clients.connectTo,
 	})
@@ -114,6 +115,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		s.echo.Add(route.Method, route.Path, route.Handler)
 	}
 	s.clients.mount(s.echo, pages)
+	s.measure(c.Metrics)
 	return s, nil
 }
 

@@ -70,6 +70,9 @@ func run(ctx context.Context, out io.Writer) error {
 	if env.ListenAddr != "" {
 		return fmt.Errorf("LISTEN_ADDR=%q is for one program: three cannot listen there. Unset it, and set AUTHSERVER_URL, ACME_URL or DREAMS_URL", env.ListenAddr)
 	}
+	if env.MetricsAddr != "" {
+		return fmt.Errorf("METRICS_ADDR=%q is for one program: three cannot listen there. Unset it: each shows its metrics at /metrics", env.MetricsAddr)
+	}
 	all := programs(env)
 	if err := portsFree(all); err != nil {
 		return err

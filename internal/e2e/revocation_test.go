@@ -381,5 +381,5 @@ func (w *World) startAuthserver(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.start(t, listener, authserver.New, w.config("authserver", Options{}))
+	w.start(t, listener, authserver.New, w.config("authserver", Options{}), nil)
 }

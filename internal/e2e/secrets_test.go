@@ -11,9 +11,6 @@ import (
 	"example.com/acme-dreams/seed"
 )
 
-// doorOpeners are what opens a door, by what it is.
-type doorOpeners map[string]string
-
 // add notes a secret; a token's signature alone counts as one too.
 func (s doorOpeners) add(t testing.TB, what, value string) {
 	t.Helper()
@@ -42,7 +39,7 @@ func (s doorOpeners) wantNone(t testing.TB, where, content string) {
 func TestNoSecretIsLoggedOrStored(t *testing.T) {
 	t.Parallel()
 	log := &lockedBuffer{}
-	w := New(t, Options{Log: log})
+	w := New(t, Options{Log: log}) // the attacks, each with its log: TestAttacks
 	w.waitForAcme(t)
 	known := doorOpeners{}
 	states := doorOpeners{} // good for one browser alone: a request that waits may hold them

@@ -28,6 +28,7 @@ import (
 	"example.com/acme-dreams/internal/check"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/httpserver"
+	"example.com/acme-dreams/internal/metrics"
 	"example.com/acme-dreams/internal/program"
 )
 
@@ -47,6 +48,8 @@ type Options struct {
 	Ahead map[string]time.Duration
 	// Record writes down what the programs say to one another.
 	Record *Recorder
+	// Eavesdrop keeps what opens doors, of all that is said to the programs.
+	Eavesdrop *eavesdropper
 }
 
 // World is the three programs, running.
@@ -122,7 +125,7 @@ func New(t testing.TB, o Options) *World {
 			w.serve(t, listeners[i], o.Resource)
 			continue
 		}
-		w.start(t, listeners[i], compose[name], w.config(name, o))
+		w.start(t, listeners[i], compose[name], w.config(name, o), o.Eavesdrop)
 	}
 	return w
 }
@@ -141,14 +144,16 @@ func (w *World) config(name string, o Options) program.Config {
 	if o.Record != nil {
 		through = o.Record.Transport(role[name], back)
 	}
+	loud := w.Env
+	loud.LogLevel = "debug"
 	return program.Config{
 		Env: w.Env, Now: func() time.Time { return w.Clock.Now().Add(o.Ahead[name]) }, Random: rand.Reader, Back: through,
-		Log:    slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("program", name),
+		Log:    program.Log(name, loud, log), Metrics: metrics.New(),
 		Checks: check.Runner{Omit: o.Omit},
 	}
 }
 
-func (w *World) start(t testing.TB, listener net.Listener, compose func(context.Context, program.Config) (program.Server, error), c program.Config) {
+func (w *World) start(t testing.TB, listener net.Listener, compose func(context.Context, program.Config) (program.Server, error), c program.Config, eavesdrop *eavesdropper) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	server, err := compose(ctx, c)
@@ -156,9 +161,13 @@ func (w *World) start(t testing.TB, listener net.Listener, compose func(context.
 		cancel()
 		t.Fatal(err)
 	}
+	var handler http.Handler = server
+	if eavesdrop != nil {
+		handler = eavesdrop.at(handler)
+	}
 	var running sync.WaitGroup
 	running.Go(func() { server.Work(ctx) })
-	running.Go(func() { _ = httpserver.Run(ctx, listener, server, c.Log) })
+	running.Go(func() { _ = httpserver.Run(ctx, listener, handler, c.Log) })
 	w.stop = append(w.stop, func() {
 		cancel()
 		running.Wait()

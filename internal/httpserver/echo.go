@@ -10,14 +10,17 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"example.com/acme-dreams/internal/environment"
+	"example.com/acme-dreams/internal/metrics"
 )
 
 // Settings is what the programs' servers differ in.
@@ -26,6 +29,13 @@ type Settings struct {
 	PublicURL environment.BaseURL
 	Log       *slog.Logger
 	Ready     func(context.Context) error // the database answers
+
+	// TrustedProxies are whose X-Forwarded-For counts; nil: nobody's.
+	TrustedProxies []netip.Prefix
+	// Metrics counts the requests, nil: nobody does. ShowMetrics answers GET
+	// /metrics with what was counted.
+	Metrics     *metrics.Registry
+	ShowMetrics bool
 
 	// Error answers a request that failed: a page, a problem document, an OAuth
 	// error, whatever the path calls for. The header is not yet written.
@@ -49,7 +59,7 @@ var errBodyTooLarge = echo.NewHTTPError(http.StatusRequestEntityTooLarge, "the b
 func New(s Settings) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect() // X-Forwarded-For is anybody's word
+	e.IPExtractor = s.address()
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		if c.Response().Committed {
 			return
@@ -60,8 +70,11 @@ func New(s Settings) *echo.Echo {
 		}
 		s.Error(c, err)
 	}
-	e.Pre(s.accessLog, s.recover, inOrder(s.securityHeaders(), refuseMalformed, s.publicHost(), s.crossOrigin()))
+	e.Pre(s.observe(e), s.recover, inOrder(s.securityHeaders(), refuseMalformed, s.publicHost(), s.crossOrigin()))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	if s.ShowMetrics && s.Metrics != nil {
+		e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler()))
+	}
 	e.GET("/readyz", func(c echo.Context) error {
 		if err := s.Ready(c.Request().Context()); err != nil {
 			s.Log.Warn("not ready", "error", err)
@@ -91,20 +104,59 @@ func inOrder(steps ...step) echo.MiddlewareFunc {
 	}
 }
 
-// accessLog leaves out the query: codes and states travel there.
-func (s Settings) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if !s.Log.Enabled(c.Request().Context(), slog.LevelDebug) {
-			return next(c)
+// address tells where a request comes from. X-Forwarded-For is anybody's word:
+// it counts from the right, each entry as long as whoever wrote it is trusted.
+func (s Settings) address() echo.IPExtractor {
+	if len(s.TrustedProxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range s.TrustedProxies {
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
+}
+
+// clientKey is where a handler leaves the client_id that it verified.
+const clientKey = "httpserver.client"
+
+// Client notes whose request it is, for the log. The client must have been
+// authenticated: anybody can claim a name.
+func Client(c echo.Context, id string) { c.Set(clientKey, id) }
+
+// observe counts a request and at debug level logs it. The log has the route
+// and not the address: what a path or a query holds may be a secret.
+func (s Settings) observe(e *echo.Echo) echo.MiddlewareFunc {
+	requests := s.Metrics.Requests()
+	routes := sync.OnceValue(func() map[string]bool { // complete when the first request comes
+		all := map[string]bool{}
+		for _, r := range e.Routes() {
+			all[r.Path] = true
 		}
-		start := time.Now()
-		err := next(c)
-		if err != nil {
-			c.Error(err)
+		return all
+	})
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			start := time.Now()
+			err := next(c)
+			if err != nil {
+				c.Error(err)
+			}
+			took, r, status, route := time.Since(start), c.Request(), c.Response().Status, c.Path()
+			if !routes()[route] {
+				route = "other" // where there is none Echo gives the path as it came
+			}
+			requests.Observe(route, r.Method, status, took)
+			if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
+				return nil
+			}
+			line := []any{"method", r.Method, "route", route, "status", status, "took", took}
+			if id, ok := c.Get(clientKey).(string); ok {
+				line = append(line, "client_id", id)
+			}
+			s.Log.DebugContext(r.Context(), "request", line...)
+			return nil
 		}
-		r := c.Request()
-		s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", c.Response().Status, "took", time.Since(start))
-		return nil
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"example.com/acme-dreams/internal/check"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/httpserver"
+	"example.com/acme-dreams/internal/metrics"
 )
 
 // Config is what a server is composed from. Time and randomness are fields, so
@@ -34,6 +35,15 @@ type Config struct {
 	Checks check.Runner
 	// Back makes the connections to the other programs.
 	Back http.RoundTripper
+	// Metrics is what the program counts; nil: nothing.
+	Metrics *metrics.Registry
+}
+
+// ShowMetrics tells whether the program shows its metrics at its public
+// address: while only this computer reaches that, and unless they have one of
+// their own.
+func (c Config) ShowMetrics(public environment.BaseURL) bool {
+	return c.Env.MetricsAddr == "" && public.Loopback()
 }
 
 // Server is one of the three programs, composed.
@@ -46,7 +56,7 @@ type Server interface {
 
 // Configure is the Config of a program that runs for real.
 func Configure(env environment.Environment, log *slog.Logger) Config {
-	return Config{Env: env, Log: log, Now: time.Now, Random: rand.Reader, Back: backchannel.Transport(env)}
+	return Config{Env: env, Log: log, Now: time.Now, Random: rand.Reader, Back: backchannel.Transport(env), Metrics: metrics.New()}
 }
 
 // Command is what a program does instead of serving, and then ends: its name is
@@ -88,7 +98,7 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 	defer ignore()
 	ctx, stop := context.WithCancel(signals)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("program", name)
+	log := Log(name, env, os.Stderr)
 	// Listening comes first: a taken port is told before a database is touched.
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -98,8 +108,21 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		_ = listener.Close()
 		return fail(name, 2, Unusable{"DATA_DIR", env.DataDir, "expected a folder to write to: " + err.Error()})
 	}
+	held, err := lock(name, env.DataDir)
+	if err != nil {
+		_ = listener.Close()
+		return fail(name, 2, err)
+	}
+	defer held.Close() // the system lets go of it in any case
 	limitMemory()
-	server, err := compose(ctx, Configure(env, log))
+	config := Configure(env, log)
+	shown, err := showMetrics(config)
+	if err != nil {
+		_ = listener.Close()
+		return fail(name, 2, err)
+	}
+	defer shown()
+	server, err := compose(ctx, config)
 	if err != nil {
 		_ = listener.Close()
 		var unusable Unusable
@@ -131,6 +154,23 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 	return 0
 }
 
+// showMetrics serves the metrics at METRICS_ADDR, where that is set, until the
+// function that it returns is called.
+func showMetrics(c Config) (stop func(), err error) {
+	if c.Env.MetricsAddr == "" {
+		return func() {}, nil
+	}
+	listener, err := net.Listen("tcp", string(c.Env.MetricsAddr))
+	if err != nil {
+		return nil, Unusable{"METRICS_ADDR", string(c.Env.MetricsAddr), "expected a free port of this computer: " + err.Error()}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", c.Metrics.Handler())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }()
+	return func() { _ = server.Close() }, nil
+}
+
 // command runs the command that the arguments name.
 func command(name string, env environment.Environment, commands []Command, args []string) int {
 	known := "healthcheck"
@@ -141,7 +181,7 @@ func command(name string, env environment.Environment, commands []Command, args 
 		}
 		ctx, ignore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer ignore()
-		log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("program", name)
+		log := Log(name, env, os.Stderr)
 		err := c.Run(ctx, Configure(env, log), args[1:], os.Stdout)
 		switch {
 		case err == nil:

@@ -153,6 +153,7 @@ func TestAValueThatCannotBeUsedStopsTheStartWithOneLine(t *testing.T) {
 		{"ACME_URL", "http://" + taken.Addr().String(), "expected a free port of this computer, or LISTEN_ADDR"},
 		{"LISTEN_ADDR", taken.Addr().String(), "expected a free port of this computer: listen tcp"},
 		{"LISTEN_ADDR", "192.0.2.1:9000", "expected a free port of this computer: listen tcp"},
+		{"METRICS_ADDR", taken.Addr().String(), "expected a free port of this computer: listen tcp"},
 		{"DATA_DIR", file, "expected a folder to write to"},
 		{"DATA_DIR", "/proc/nowhere", "expected a folder to write to"},
 		{"REGISTRATION_TOKEN", "unusable", "expected a loopback address"}, // found while composing
@@ -266,6 +267,41 @@ func TestHealthcheckAsksTheRunningProgram(t *testing.T) {
 	}
 	if check := start(t, nil, "healthcheck"); check.status(t) != 1 || strings.Count(check.stderr.String(), "\n") != 1 {
 		t.Errorf("nobody listens: %q", check.stderr)
+	}
+}
+
+// Two processes on one database would each keep counters, spent proofs and
+// clients of their own. A command beside the server is none.
+func TestASecondProcessOnTheSameDataDoesNotStart(t *testing.T) {
+	data := t.TempDir()
+	first := start(t, []string{"DATA_DIR=" + data})
+	waitFor(t, first.stdout, "listening on")
+	second := start(t, []string{"DATA_DIR=" + data})
+	want := fmt.Sprintf("acme: DATA_DIR=%q cannot be used: another acme, process %d, is at work on it: ", data, first.Process.Pid)
+	if status := second.status(t); status != 2 || !strings.HasPrefix(second.stderr.String(), want) || strings.Count(second.stderr.String(), "\n") != 1 {
+		t.Errorf("status %d, %q, want %q", status, second.stderr, want)
+	}
+	if beside := start(t, []string{"DATA_DIR=" + data}, "add", "one"); beside.status(t) != 0 {
+		t.Errorf("a command: %s", beside.stderr)
+	}
+	// However the first one ends, the lock goes with it.
+	_ = first.Process.Kill()
+	_ = first.Wait()
+	third := start(t, []string{"DATA_DIR=" + data})
+	waitFor(t, third.stdout, "listening on")
+}
+
+func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
+	address := freeAddress(t)
+	p := start(t, []string{"METRICS_ADDR=" + address})
+	waitFor(t, p.stdout, "listening on")
+	resp, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || !strings.Contains(string(text), "go_goroutines ") {
+		t.Errorf("%s %s", resp.Status, text)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
@@ -30,6 +31,7 @@ type DB struct {
 	closing    chan struct{}
 	done       chan struct{}
 	closeOnce  sync.Once
+	busy       atomic.Int64
 }
 
 // Open opens the file, creates it and its folder where missing, and brings its
@@ -124,6 +126,10 @@ func (db *DB) Ping(ctx context.Context) error {
 	var one int
 	return db.QueryRow(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&one)
 }
+
+// Busy is how many writes the file could not take since it was opened: locked by
+// somebody else for too long, disk full or failing.
+func (db *DB) Busy() int64 { return db.busy.Load() }
 
 // Query reads rows. Statements are prepared once per connection and kept.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

@@ -150,6 +150,7 @@ func (db *DB) write() {
 		if err != nil { // the next batch begins on a connection without a history
 			tx.discard()
 			tx = nil
+			db.busy.Add(int64(len(batch)))
 		}
 		finish(batch, err)
 	}

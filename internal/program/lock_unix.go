@@ -1,0 +1,24 @@
+//go:build unix
+
+package program
+
+import (
+	"os"
+	"syscall"
+)
+
+func take(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		return file, nil
+	}
+	_ = file.Close()
+	if err == syscall.EWOULDBLOCK {
+		return nil, errHeld
+	}
+	return nil, err
+}

@@ -25,8 +25,9 @@ type problem struct {
 	Title  string  `json:"title"`
 	Status int     `json:"status"`
 	Detail string  `json:"detail,omitempty"`
-	Error  string  `json:"error,omitempty"`   // RFC 6750 §3.1, RFC 9470 §3, as in WWW-Authenticate
-	MaxAge int     `json:"max_age,omitempty"` // RFC 9470 §3, likewise
+	Error  string  `json:"error,omitempty"`     // RFC 6750 §3.1, RFC 9470 §3, as in WWW-Authenticate
+	URI    string  `json:"error_uri,omitempty"` // RFC 6750 §3, likewise
+	MaxAge int     `json:"max_age,omitempty"`   // RFC 9470 §3, likewise
 	Errors []fault `json:"errors,omitempty"`
 
 	header http.Header
@@ -83,8 +84,8 @@ func (a *API) problem(ctx context.Context, err error) problem {
 	switch {
 	case errors.As(err, &refusal):
 		p := newProblem(refusal.Status(), refusal.Description+".")
-		p.Error, p.MaxAge = refusal.Code, int(refusal.MaxAge/time.Second)
-		p.header = http.Header{wwwAuthenticate: refusal.Challenges(a.links.metadata())}
+		p.Error, p.URI, p.MaxAge = refusal.Code, refusal.ErrorURI(a.Authserver.String()), int(refusal.MaxAge/time.Second)
+		p.header = http.Header{wwwAuthenticate: refusal.Challenges(a.links.metadata(), a.Authserver.String())}
 		return p
 	case errors.As(err, &unavailable):
 		return tryAgain(unavailable.Reason, unavailable.RetryAfter)

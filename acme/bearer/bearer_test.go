@@ -335,8 +335,8 @@ func TestAWriteWantsALoginNotOlderThanFiveMinutes(t *testing.T) {
 	}
 	a.Clock.Advance(time.Second)
 	r := refused(t, presentFor(v, token, write), bearer.InsufficientUserAuthentication)
-	if want := `max_age="300"`; r.Status() != http.StatusUnauthorized || !strings.Contains(r.Challenges("x")[0], want) {
-		t.Errorf("%d %s, want %s", r.Status(), r.Challenges("x")[0], want)
+	if want := `max_age="300"`; r.Status() != http.StatusUnauthorized || !strings.Contains(r.Challenges("x", "y")[0], want) {
+		t.Errorf("%d %s, want %s", r.Status(), r.Challenges("x", "y")[0], want)
 	}
 	if err := present(v, token, private); err != nil {
 		t.Errorf("it no longer reads: %v", err)
@@ -478,10 +478,10 @@ func TestChallenge(t *testing.T) {
 		want    []string
 	}{
 		{bearer.Refusal{Description: "No token"}, []string{`Bearer realm="acme", resource_metadata="` + metadata + `"`, both}},
-		{bearer.Refusal{Code: bearer.InvalidToken, Description: "Gone"}, []string{`Bearer realm="acme", error="invalid_token", error_description="Gone", resource_metadata="` + metadata + `"`, both}},
-		{bearer.Refusal{Code: bearer.InsufficientScope, Description: "More", Scope: "blog:read"}, []string{`Bearer realm="acme", error="insufficient_scope", error_description="More", scope="blog:read", resource_metadata="` + metadata + `"`}},
+		{bearer.Refusal{Code: bearer.InvalidToken, Description: "Gone"}, []string{`Bearer realm="acme", error="invalid_token", error_description="Gone", error_uri="http://accounts.test/docs/errors/invalid_token", resource_metadata="` + metadata + `"`, both}},
+		{bearer.Refusal{Code: bearer.InsufficientScope, Description: "More", Scope: "blog:read"}, []string{`Bearer realm="acme", error="insufficient_scope", error_description="More", error_uri="http://accounts.test/docs/errors/insufficient_scope", scope="blog:read", resource_metadata="` + metadata + `"`}},
 	} {
-		if got := c.refusal.Challenges(metadata); !slices.Equal(got, c.want) {
+		if got := c.refusal.Challenges(metadata, "http://accounts.test"); !slices.Equal(got, c.want) {
 			t.Errorf("got  %q\nwant %q", got, c.want)
 		}
 	}

@@ -56,15 +56,25 @@ func (r *Refusal) Status() int {
 	}
 }
 
+// ErrorURI is the page about the code in the authorization server's catalogue, which
+// has those of its resource servers too. RFC 6750 §3: error_uri is "an absolute URI
+// identifying a human-readable web page explaining the error".
+func (r *Refusal) ErrorURI(issuer string) string {
+	if r.Code == "" {
+		return ""
+	}
+	return issuer + "/docs/errors/" + r.Code
+}
+
 // Challenges are the WWW-Authenticate headers: RFC 6750 §3 and RFC 9449 §7.1,
 // with the address of our metadata (RFC 9728 §5.1), from which a client that
 // knows nothing finds the authorization server. A 401 names both schemes, and
 // the first one is the one by which the token came: RFC 9449 §7.2, "the
 // corresponding challenge SHOULD be used to deliver error information".
-func (r *Refusal) Challenges(resourceMetadata string) []string {
+func (r *Refusal) Challenges(resourceMetadata, issuer string) []string {
 	var fault []string
 	if r.Code != "" {
-		fault = append(fault, parameter("error", r.Code), parameter("error_description", r.Description))
+		fault = append(fault, parameter("error", r.Code), parameter("error_description", r.Description), parameter("error_uri", r.ErrorURI(issuer)))
 	}
 	if r.Scope != "" {
 		fault = append(fault, parameter("scope", r.Scope))

@@ -466,6 +466,10 @@ func wantBearerRefusal(t testing.TB, w *World, answer Response, want, words, wha
 	if !strings.Contains(parameter(challenge, "error_description"), words) {
 		t.Errorf("%s: the description is %q, want %q in it", what, parameter(challenge, "error_description"), words)
 	}
+	uri := w.Auth + "/docs/errors/" + want[4:]
+	if parameter(challenge, "error_uri") != uri || answer.String("error_uri") != uri {
+		t.Errorf("%s: error_uri is %q, and %q in the body, want %q", what, parameter(challenge, "error_uri"), answer.String("error_uri"), uri)
+	}
 	h := answer.Header
 	if h.Get("Content-Type") != "application/problem+json" || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" ||
 		answer.JSON()["status"] != float64(answer.Status) || answer.String("title") != http.StatusText(answer.Status) {

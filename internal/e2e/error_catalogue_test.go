@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/acme-dreams/acme/bearer"
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/dpop"
 )
 
 // RFC 6749 §5.2, error_uri: every code that the server can answer with has a page
@@ -59,6 +61,26 @@ func TestEveryErrorCodeHasAPage(t *testing.T) {
 	}
 	if page := w.Do(t, "GET", oauth.ErrorURI(w.Auth, "nonsense"), nil, ""); page.Status != http.StatusNotFound {
 		t.Errorf("a code that there is not: %d", page.Status)
+	}
+}
+
+// RFC 6750 §3, error_uri: Acme's API sends to the same catalogue.
+func TestEveryErrorCodeOfTheAPIHasAPage(t *testing.T) {
+	t.Parallel()
+	w := New(t, authserverAlone)
+	for _, code := range []string{
+		bearer.InvalidRequest, bearer.InvalidToken, bearer.InsufficientScope, bearer.InsufficientUserAuthentication,
+		dpop.InvalidProof, dpop.UseNonce,
+	} {
+		refusal := bearer.Refusal{Code: code}
+		page := w.Do(t, "GET", refusal.ErrorURI(w.Auth), nil, "")
+		entry, _ := oauth.ErrorByCode(code)
+		if page.Status != http.StatusOK || !strings.Contains(page.Body, code) {
+			t.Errorf("%s: %d", code, page.Status)
+		}
+		if !strings.Contains(entry.Where, "Acme’s API") && entry.Where != "every endpoint" {
+			t.Errorf("%s: the catalogue says that it comes from %s", code, entry.Where)
+		}
 	}
 }
 

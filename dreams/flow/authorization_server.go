@@ -263,7 +263,6 @@ func tokensOfType(understood string, response *oauth2.Token, asked []string, now
 	}
 	t := Tokens{
 		AccessToken:  response.AccessToken,
-		Type:         understood,
 		RefreshToken: response.RefreshToken,
 		Scope:        scopesOf(response.Extra("scope"), asked),
 	}

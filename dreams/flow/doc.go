@@ -46,7 +46,6 @@ type Client struct{ ID, Secret string }
 // Tokens is what the token endpoint gave us (RFC 6749 §5.1).
 type Tokens struct {
 	AccessToken  string
-	Type         string // the scheme that it is sent with: "Bearer", "DPoP"
 	RefreshToken string // empty without offline_access
 	ExpiresAt    time.Time
 	Scope        []string        // as granted, which may be less than we asked for

@@ -164,7 +164,7 @@ func params(form url.Values) []page.Param {
 func headers(h http.Header, names ...string) []page.Param {
 	var all []page.Param
 	for _, name := range names {
-		value := h.Get(name)
+		value := strings.Join(h.Values(name), ", ")
 		if value == "" {
 			continue
 		}

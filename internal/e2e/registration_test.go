@@ -513,6 +513,10 @@ var dynamicModules = map[string]func(*dynamicParty){
 			r.Errorf("refresh: %d %s", next.Status, next.Body)
 		}
 	},
+	// A request_uri that is an address: the suite skips both where the metadata
+	// says that there is none, and here there is none, signed or not.
+	"oidcc-request-uri-unsigned":     func(r *dynamicParty) { r.fetchesNothing() },
+	"oidcc-request-uri-signed-rs256": func(r *dynamicParty) { r.fetchesNothing() },
 	// The suite asks the operator to rotate, and wants a key that it did not see
 	// before and a login that is signed with it.
 	"oidcc-server-rotate-keys": func(r *dynamicParty) {
@@ -546,6 +550,20 @@ var dynamicModules = map[string]func(*dynamicParty){
 		r.sent = keys.assertion(r, r.w, r.client.String("client_id"))
 		r.succeed(nil)
 	},
+}
+
+// fetchesNothing names an address to fetch the request from.
+func (r *dynamicParty) fetchesNothing() {
+	r.Helper()
+	called := make(chan struct{}, 1)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called <- struct{}{} }))
+	defer elsewhere.Close()
+	r.register(nil)
+	page := r.authorize(url.Values{"request_uri": {elsewhere.URL + "/request.jwt"}})
+	document := r.w.Do(r, "GET", r.w.Auth+"/.well-known/openid-configuration", nil, "").JSON()
+	if page.Answer().Get("error") != "request_uri_not_supported" || document["request_uri_parameter_supported"] != false || len(called) > 0 {
+		r.Errorf("answered %v, metadata %v, called %d times", page.Answer(), document["request_uri_parameter_supported"], len(called))
+	}
 }
 
 // The dynamic plan of the OpenID Foundation's conformance suite.

@@ -148,7 +148,7 @@ func (w *World) config(name string, o Options) program.Config {
 	loud.LogLevel = "debug"
 	return program.Config{
 		Env: w.Env, Now: func() time.Time { return w.Clock.Now().Add(o.Ahead[name]) }, Random: rand.Reader, Back: through,
-		Log:    program.Log(name, loud, log), Metrics: metrics.New(),
+		Log: program.Log(name, loud, log), Metrics: metrics.New(),
 		Checks: check.Runner{Omit: o.Omit},
 	}
 }

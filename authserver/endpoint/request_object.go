@@ -120,11 +120,11 @@ func requestObjectSigned(o requestObject) error {
 // OIDC Registration §2, request_object_signing_alg: "All Request Objects from
 // this Client MUST be rejected, if not signed with this algorithm."
 func requestObjectAlgorithm(o requestObject) error {
-	if want := o.Client.RequestObjectSigningAlg; want != "" && o.Algorithm != want {
+	if want := o.Client.RequestObjectSigningAlg; want != "" && !oauth.SameAlgorithm(o.Algorithm, want) {
 		return o.no("the request object is signed by %q; the client is registered for %s", limit(o.Algorithm, 20), want)
 	}
 	if o.Client.FAPI() && o.Algorithm == "RS256" { // FAPI 2.0 Security Profile §5.4.1
-		return o.no("the request object must be signed with PS256, ES256 or EdDSA")
+		return o.no("the request object must be signed with PS256, ES256 or Ed25519")
 	}
 	return nil
 }

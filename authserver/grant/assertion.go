@@ -83,6 +83,15 @@ func SignedBy(keys []oauth.PublicKey, compact string) bool {
 	return false
 }
 
+// ed25519 is EdDSA by the name that it has since RFC 9864 §2.2.
+type ed25519 struct{ *jwt.SigningMethodEd25519 }
+
+func (ed25519) Alg() string { return "Ed25519" }
+
+func init() {
+	jwt.RegisterSigningMethod("Ed25519", func() jwt.SigningMethod { return ed25519{jwt.SigningMethodEdDSA} })
+}
+
 // SpendAssertion notes that an assertion was used; the second use gets
 // ErrSpent. One INSERT, on disk before the call returns.
 type SpendAssertion interface {

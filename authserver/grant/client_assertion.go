@@ -65,11 +65,11 @@ func (a ClientAssertion) Authenticate(ctx context.Context, client *oauth.Client,
 // using these authentication methods from this Client MUST be rejected, if the
 // JWT is not signed with this algorithm."
 func assertionSignedAsRegistered(a asserted) error {
-	if want := a.Client.TokenEndpointAuthSigningAlg; want != "" && a.Algorithm != want {
+	if want := a.Client.TokenEndpointAuthSigningAlg; want != "" && !oauth.SameAlgorithm(a.Algorithm, want) {
 		return a.no("client_assertion must be signed with %s", want)
 	}
 	if a.Client.FAPI() && a.Algorithm == "RS256" { // §5.4.1
-		return a.no("client_assertion must be signed with PS256, ES256 or EdDSA")
+		return a.no("client_assertion must be signed with PS256, ES256 or Ed25519")
 	}
 	return nil
 }

@@ -18,8 +18,9 @@ import (
 )
 
 // Algorithms are those of clients' signatures that we verify, best known first.
-// HS256 and its like are not among them: see client_secret_jwt at registration.
-var Algorithms = []string{"ES256", "RS256", "PS256", "EdDSA"}
+// Ed25519 is what EdDSA is called since RFC 9864 §2.2. HS256 and its like are not
+// among them: see client_secret_jwt at registration.
+var Algorithms = []string{"ES256", "RS256", "PS256", "Ed25519", "EdDSA"}
 
 // A set is as large as a client needs that rotates, and no larger; a key is no
 // larger than one that we verify with in little time.
@@ -67,7 +68,7 @@ func Parse(document []byte) ([]oauth.PublicKey, error) {
 
 // parseKey reads one key: nothing where it is none of ours, and one entry for
 // each algorithm that it is for. Its alg decides; an RSA key without one may
-// sign in two ways.
+// sign in two ways, and what an Ed25519 key does has two names.
 func parseKey(raw []byte) []oauth.PublicKey {
 	var key jose.JSONWebKey
 	if json.Unmarshal(raw, &key) != nil || !key.Valid() || !key.IsPublic() || (key.Use != "" && key.Use != "sig") {
@@ -84,9 +85,9 @@ func parseKey(raw []byte) []oauth.PublicKey {
 			fits = []string{"RS256", "PS256"}
 		}
 	case ed25519.PublicKey:
-		fits = []string{"EdDSA"}
-		if key.Algorithm == "Ed25519" { // RFC 9864 §2.2
-			key.Algorithm = "EdDSA"
+		fits = []string{"Ed25519", "EdDSA"}
+		if slices.Contains(fits, key.Algorithm) {
+			key.Algorithm = ""
 		}
 	}
 	if key.Algorithm != "" {

@@ -101,8 +101,20 @@ func OwnGrant(clientID string) string { return "client " + clientID }
 // PublicKey is a key of a client, parsed when the client was loaded.
 type PublicKey struct {
 	ID        string // kid; may be empty
-	Algorithm string // ES256, RS256, PS256 or EdDSA: what the key is for, never what a token says
+	Algorithm string // ES256, RS256, PS256, Ed25519 or EdDSA: what the key is for, never what a token says
 	Key       crypto.PublicKey
+}
+
+// SameAlgorithm compares two names of algorithms. Ed25519 is what EdDSA is called
+// since RFC 9864 §2.2: we know no other curve for it.
+func SameAlgorithm(a, b string) bool {
+	current := func(name string) string {
+		if name == "EdDSA" {
+			return "Ed25519"
+		}
+		return name
+	}
+	return current(a) == current(b)
 }
 
 // AsksFor names the client whose consents count: its own, or those of the

@@ -68,7 +68,7 @@ func TestClientsFromNPM(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			w := New(t, Options{Env: map[string]string{"DEVICE_POLL_INTERVAL": "1s", "ALLOW_PRIVATE_URIS": "on"}})
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			run := exec.CommandContext(ctx, node, "--no-warnings", "--test", "--test-reporter=spec", filepath.Base(file))
 			run.Dir, run.WaitDelay = "node", time.Second

@@ -72,8 +72,8 @@ func TestAssertionAlgorithmsAreThoseOfTheMetadata(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.Do(t, "GET", w.Auth+"/.well-known/openid-configuration", nil, "").Body), &promised); err != nil {
 		t.Fatal(err)
 	}
-	rsaKey := dpoptest.NewRSA(t, "RS256", 2048)
-	keys := map[string]dpoptest.Key{"ES256": dpoptest.NewES256(t), "RS256": rsaKey, "PS256": rsaKey, "EdDSA": dpoptest.NewEd25519(t)}
+	rsaKey, edwards := dpoptest.NewRSA(t, "RS256", 2048), dpoptest.NewEd25519(t)
+	keys := map[string]dpoptest.Key{"ES256": dpoptest.NewES256(t), "RS256": rsaKey, "PS256": rsaKey, "Ed25519": edwards, "EdDSA": edwards}
 	for endpoint, path := range map[string]string{"token": "/token", "revocation": "/revoke", "introspection": "/introspect"} {
 		listed := fmt.Sprint(promised[endpoint+"_endpoint_auth_signing_alg_values_supported"])
 		for algorithm, key := range keys {
@@ -94,6 +94,10 @@ func TestAssertionAlgorithmsAreThoseOfTheMetadata(t *testing.T) {
 	}
 	wantRefusal(t, w.signer(t, rsaKey, "PS256", nil).ask(t, "RS256", rsaKey.Private), "401 invalid_client", "a key for PS256")
 	wantRefusal(t, w.signer(t, rsaKey, "", map[string]any{"token_endpoint_auth_signing_alg": "PS256"}).ask(t, "RS256", rsaKey.Private), "401 invalid_client", "a client for PS256")
+	// RFC 9864 §2.2: a new name for the same.
+	if s := w.signer(t, edwards, "EdDSA", map[string]any{"token_endpoint_auth_signing_alg": "EdDSA"}); s.ask(t, "Ed25519", edwards.Private).Status != http.StatusOK {
+		t.Error("a client for EdDSA that calls it Ed25519")
+	}
 	s := w.signer(t, rsaKey, "", nil)
 	for _, algorithm := range []string{"RS384", "RS512", "PS512"} {
 		wantRefusal(t, s.ask(t, algorithm, rsaKey.Private), "401 invalid_client", algorithm)

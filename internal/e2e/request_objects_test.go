@@ -23,6 +23,7 @@ func TestRequestObjectsAreThoseOfTheMetadata(t *testing.T) {
 	keys := map[string]dpoptest.Key{
 		"ES256": dpoptest.NewES256(t), "RS256": dpoptest.NewRSA(t, "RS256", 2048), "PS256": dpoptest.NewRSA(t, "PS256", 2048), "EdDSA": dpoptest.NewEd25519(t),
 	}
+	keys["Ed25519"] = dpoptest.Key{Algorithm: "Ed25519", Private: keys["EdDSA"].Private} // RFC 9864 §2.2
 	var set []string
 	for _, key := range keys {
 		jwk, err := json.Marshal(jose.JSONWebKey{Key: key.Private.Public()})

@@ -35,7 +35,7 @@ test("RFC 9126: pushed authorization requests, also where they are required", as
 });
 
 test("RFC 9101: a signed request, by value and pushed", async () => {
-	for (const alg of ["ES256", "RS256", "PS256"]) {
+	for (const alg of ["ES256", "RS256", "PS256", "Ed25519"]) {
 		const { signs, jwks } = await newKey(alg);
 		const config = await register({ jwks, request_object_signing_alg: alg, require_signed_request_object: true, token_endpoint_auth_method: "client_secret_post" });
 		const signed = (config, parameters) => oidc.buildAuthorizationUrlWithJAR(config, parameters, signs);
@@ -47,7 +47,7 @@ test("RFC 9101: a signed request, by value and pushed", async () => {
 });
 
 test("RFC 9449: DPoP with the servers' nonces, from the pushed request to the API", async () => {
-	for (const alg of ["ES256", "PS256"]) {
+	for (const alg of ["ES256", "PS256", "Ed25519"]) {
 		const config = await register({ ...refreshing, dpop_bound_access_tokens: true, token_endpoint_auth_method: "none" }, oidc.None());
 		const DPoP = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair(alg));
 		const pushed = (config, parameters) => oidc.buildAuthorizationUrlWithPAR(config, parameters, { DPoP });
@@ -155,13 +155,13 @@ test("RP-initiated logout, and the logout token that the client hears", async ()
 	assert.equal(payload.nonce, undefined);
 });
 
-test("FAPI 2.0 Security Profile: PAR, DPoP and private_key_jwt together", async () => {
-	const { signs, jwks } = await newKey("ES256");
+for (const alg of ["ES256", "PS256", "Ed25519"]) test(`FAPI 2.0 Security Profile: PAR, DPoP and private_key_jwt together, with ${alg}`, async () => {
+	const { signs, jwks } = await newKey(alg);
 	const config = await register({
-		...refreshing, jwks, token_endpoint_auth_method: "private_key_jwt", token_endpoint_auth_signing_alg: "ES256",
+		...refreshing, jwks, token_endpoint_auth_method: "private_key_jwt", token_endpoint_auth_signing_alg: alg,
 		require_pushed_authorization_requests: true, dpop_bound_access_tokens: true, id_token_signed_response_alg: "ES256",
 	}, oidc.PrivateKeyJwt(signs));
-	const DPoP = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair("ES256"));
+	const DPoP = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair(alg));
 	const pushed = (config, parameters) => oidc.buildAuthorizationUrlWithPAR(config, parameters, { DPoP });
 	const tokens = await signIn(config, { request: pushed, parameters: { scope: "openid profile offline_access" }, options: { DPoP } });
 	assert.equal((await whatAPISays(config, tokens, { DPoP })).name, "Alice Moreau");

@@ -48,11 +48,11 @@ func (e *Endpoints) authenticateClient(c echo.Context, form oauth.Parameters) (*
 		c.Set(claimedClientKey, p.BodyID)
 	}
 	client := e.Store.Client(p.ClientID)
-	matches := client.SecretMatches(p.Secret) // takes as long where there is no such client
+	sent := client.SecretSent(p.Secret) // takes as long where there is no such client
 	if client == nil {
 		return nil, oauth.Refuse(oauth.InvalidClient, "client authentication failed: the client is not known or its secret is wrong")
 	}
-	err = check.Run(c.Request().Context(), e.Checks, clientAuthenticationChecks, clientAuthentication{p, client, matches})
+	err = check.Run(c.Request().Context(), e.Checks, clientAuthenticationChecks, clientAuthentication{p, client, sent != nil})
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +62,9 @@ func (e *Endpoints) authenticateClient(c echo.Context, form oauth.Parameters) (*
 		}
 	}
 	httpserver.Client(c, client.ID)
+	if sent != nil {
+		e.Store.SecretUsed(client.ID, *sent, e.Now())
+	}
 	return client, nil
 }
 

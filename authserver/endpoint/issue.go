@@ -23,7 +23,7 @@ func (e *Endpoints) issue(i grant.Issue) (oauth.TokenResponse, error) {
 // issueAccessToken signs the access token and words the answer. RFC 6749 §5.1.
 func (e *Endpoints) issueAccessToken(i grant.Issue) (oauth.TokenResponse, error) {
 	now := e.Now()
-	expires := now.Add(e.Env.AccessTokenTTL.Value())
+	expires := now.Add(i.Client.AccessTokenLife(e.Env.AccessTokenTTL.Value()))
 	if end := i.Grant.ExpiresAt; !end.IsZero() && end.Before(expires) {
 		expires = end // no token outlives the consent that it rests on
 	}

@@ -148,7 +148,7 @@ func (e *Endpoints) describe(c *oauth.Client, m oauth.ClientMetadata, keys []oau
 	native := m.ApplicationType == "native"
 	public := m.TokenEndpointAuthMethod == oauth.NoAuthentication
 	*c = oauth.Client{
-		ID: c.ID, SecretHash: c.SecretHash, RegistrationHash: c.RegistrationHash, UsedAt: c.UsedAt, Since: c.Since, Disabled: c.Disabled,
+		ID: c.ID, Secrets: c.Secrets, RegistrationHash: c.RegistrationHash, Owner: c.Owner, UsedAt: c.UsedAt, Since: c.Since, Disabled: c.Disabled,
 		Name: m.ClientName, Kind: m.ApplicationType, AuthMethods: []string{m.TokenEndpointAuthMethod}, GrantTypes: m.GrantTypes,
 		ResponseTypes: m.ResponseTypes, Scope: oauth.ParseScope(m.Scope), RedirectURIs: m.RedirectURIs, ApplicationType: m.ApplicationType,
 		JWKS: m.JWKS, Keys: keys, JWKSURI: m.JWKSURI,
@@ -167,12 +167,12 @@ func (e *Endpoints) describe(c *oauth.Client, m oauth.ClientMetadata, keys []oau
 	}
 	switch m.TokenEndpointAuthMethod {
 	case oauth.ClientSecretBasic, oauth.ClientSecretPost:
-		if c.SecretHash == nil {
+		if len(c.Secrets) == 0 {
 			secret = e.opaque("s_")
-			c.SecretHash = oauth.HashSecret(secret)
+			c.Secrets = []oauth.Secret{oauth.NewSecret(secret, e.Now())}
 		}
 	default:
-		c.SecretHash = nil
+		c.Secrets = nil
 	}
 	return secret
 }
@@ -197,7 +197,7 @@ func (e *Endpoints) information(c *oauth.Client, secret, access string) oauth.Cl
 			BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired,
 		},
 	}
-	if c.SecretHash != nil {
+	if len(c.Secrets) > 0 {
 		i.ClientSecretExpiresAt = new(int64) // it does not
 	}
 	return i

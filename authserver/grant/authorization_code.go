@@ -97,7 +97,7 @@ func (g AuthorizationCode) Authorize(ctx context.Context, client *oauth.Client, 
 		}
 		var refresh NewRefreshToken
 		if code.Grant.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
-			refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), code.Grant, client, req)
+			refresh = g.newRefreshToken(now, now.Add(client.RefreshTokenLife(g.RefreshTokenExpiry)), code.Grant, client, req)
 		}
 		var err error
 		if issue, err = g.issue(ctx, client, &code.User, code.Grant.Scope, code.Grant, req); err != nil {

@@ -47,7 +47,7 @@ func (g ClientCredentials) Authorize(ctx context.Context, client *oauth.Client, 
 		scope = client.Scope.Without(client.Scope.NeedingUser())
 	}
 	var own oauth.Grant
-	if client.SelfRegistered() {
+	if !client.Seeded() {
 		own.ID = oauth.OwnGrant(client.ID)
 	}
 	return g.issue(ctx, client, nil, scope, own, req)

@@ -81,7 +81,7 @@ func (g DeviceCode) Authorize(ctx context.Context, client *oauth.Client, req oau
 		}
 		poll := DevicePoll{Interval: interval}
 		if device.Grant.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
-			poll.Refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), *device.Grant, client, req)
+			poll.Refresh = g.newRefreshToken(now, now.Add(client.RefreshTokenLife(g.RefreshTokenExpiry)), *device.Grant, client, req)
 		}
 		var err error
 		if issue, err = g.issue(ctx, client, &device.User, device.Grant.Scope, *device.Grant, req); err != nil {

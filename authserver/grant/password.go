@@ -76,7 +76,7 @@ func (g Password) Authorize(ctx context.Context, client *oauth.Client, req oauth
 	granted := oauth.Grant{ID: g.Opaque("g_"), ClientID: client.ID, Sub: user.Sub, Scope: req.Scope, AuthTime: now, CreatedAt: now}
 	var refresh NewRefreshToken
 	if req.Scope.Has(oauth.OfflineAccess) && client.MayUse(oauth.RefreshTokenGrant) {
-		refresh = g.newRefreshToken(now, now.Add(g.RefreshTokenExpiry), granted, client, req)
+		refresh = g.newRefreshToken(now, now.Add(client.RefreshTokenLife(g.RefreshTokenExpiry)), granted, client, req)
 	}
 	issue, err := g.issue(ctx, client, &user, req.Scope, granted, req)
 	if err != nil {

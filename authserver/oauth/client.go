@@ -38,7 +38,7 @@ var RefusedAuthMethods = map[string]string{
 // change once it is in use: the store hands out a new one after an edit.
 type Client struct {
 	ID           string
-	SecretHash   []byte // SHA-256; nil for a client without a secret
+	Secrets      []Secret // the older first; none: it authenticates in another way, or not at all
 	Name         string
 	Kind         string // web, browser, native, device, machine, resource_server
 	AuthMethods  []string
@@ -88,14 +88,19 @@ type Client struct {
 	Since                        time.Time
 	Reasons                      map[string]string // why the client wants a permission
 
+	// Of a client that a person registered at the developer portal: whose it is.
+	Owner string // sub; empty: it came with the server, or registered itself
+
+	// How long its tokens live, where that is shorter than what the server gives.
+	AccessTokenTTL, RefreshTokenTTL time.Duration // 0: as the server
+
 	// Of a client that registered itself: SHA-256 of its registration access token
 	// (RFC 7592 §3), and the day on which it last got a token of another kind.
 	RegistrationHash []byte
 	UsedAt           time.Time
 }
 
-// OwnGrant stands in the tokens that a client which registered itself gets for
-// itself, where other tokens name what a person granted: they end with the client.
+// OwnGrant stands in the tokens that a client which can go again gets for itself, where other tokens name what a person granted: they end with the client.
 func OwnGrant(clientID string) string { return "client " + clientID }
 
 // PublicKey is a key of a client, parsed when the client was loaded.
@@ -133,6 +138,10 @@ func (c *Client) Public() bool { return slices.Contains(c.AuthMethods, NoAuthent
 // has looked at what it says of itself.
 func (c *Client) SelfRegistered() bool { return c.RegistrationHash != nil }
 
+// Seeded tells whether the client came with the server: it stays as long as the
+// server does.
+func (c *Client) Seeded() bool { return c.Owner == "" && !c.SelfRegistered() }
+
 // MayUse tells whether the client is registered for a grant type.
 func (c *Client) MayUse(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
 
@@ -157,15 +166,46 @@ func HashSecret(secret string) []byte {
 	return sum[:]
 }
 
-// SecretMatches compares in constant time. It takes as long for a client that
-// is unknown (nil) or has no secret.
-func (c *Client) SecretMatches(secret string) bool {
-	var stored []byte
-	if c != nil {
-		stored = c.SecretHash
-	}
-	return hashOf(stored, secret)
+// Secret is what the server keeps of a client secret.
+type Secret struct {
+	Hash           []byte // SHA-256
+	Tail           string // its last characters, for a person to tell two apart; empty: not kept
+	MadeAt, UsedAt time.Time
 }
+
+// MaxSecrets is how many secrets of a client may hold at the same time: the old
+// one and the new one, while its servers are told.
+const MaxSecrets = 2
+
+// NewSecret is what is kept of a secret that was just made.
+func NewSecret(secret string, now time.Time) Secret {
+	return Secret{Hash: HashSecret(secret), Tail: secret[max(0, len(secret)-4):], MadeAt: now}
+}
+
+// SecretSent returns the secret that was sent, or nil. It compares with all of them
+// in constant time, and takes as long for a client that is unknown (nil), or has
+// fewer.
+func (c *Client) SecretSent(secret string) *Secret {
+	var stored [MaxSecrets][]byte
+	if c != nil {
+		for i := range min(len(c.Secrets), MaxSecrets) {
+			stored[i] = c.Secrets[i].Hash
+		}
+	}
+	sent, found := HashSecret(secret), -1
+	for i := range stored {
+		if equalHash(stored[i], sent) {
+			found = i
+		}
+	}
+	if found < 0 {
+		return nil
+	}
+	return &c.Secrets[found]
+}
+
+// SecretMatches tells whether a secret is one of the client's.
+func (c *Client) SecretMatches(secret string) bool { return c.SecretSent(secret) != nil }
 
 // RegistrationTokenMatches tells whether a registration access token is the
 // client's, in the same way. RFC 7592 §2.
@@ -174,15 +214,32 @@ func (c *Client) RegistrationTokenMatches(token string) bool {
 	if c != nil {
 		stored = c.RegistrationHash
 	}
-	return hashOf(stored, token)
+	return equalHash(stored, HashSecret(token))
 }
 
-// hashOf tells whether stored is the hash of a secret, in constant time; no
-// stored hash takes as long.
-func hashOf(stored []byte, secret string) bool {
+// equalHash tells whether two hashes are the same, in constant time; no stored
+// hash takes as long.
+func equalHash(stored, sent []byte) bool {
 	known := len(stored) == sha256.Size
 	if !known {
 		stored = make([]byte, sha256.Size)
 	}
-	return subtle.ConstantTimeCompare(stored, HashSecret(secret)) == 1 && known
+	return subtle.ConstantTimeCompare(stored, sent) == 1 && known
+}
+
+// RefreshTokenLife is how long a refresh token of the client may live, of what
+// the server gives.
+func (c *Client) RefreshTokenLife(given time.Duration) time.Duration {
+	if c.RefreshTokenTTL > 0 {
+		return min(given, c.RefreshTokenTTL)
+	}
+	return given
+}
+
+// AccessTokenLife is the same of its access tokens.
+func (c *Client) AccessTokenLife(given time.Duration) time.Duration {
+	if c.AccessTokenTTL > 0 {
+		return min(given, c.AccessTokenTTL)
+	}
+	return given
 }

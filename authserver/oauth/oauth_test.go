@@ -254,7 +254,8 @@ func TestConsentCovers(t *testing.T) {
 }
 
 func TestSecretMatches(t *testing.T) {
-	client := &Client{SecretHash: HashSecret("s")}
+	client := &Client{Secrets: []Secret{{Hash: HashSecret("s")}}}
+	two := &Client{Secrets: []Secret{{Hash: HashSecret("old")}, {Hash: HashSecret("new")}}}
 	for name, c := range map[string]struct {
 		client *Client
 		secret string
@@ -265,7 +266,10 @@ func TestSecretMatches(t *testing.T) {
 		"empty":                      {client, "", false},
 		"no such client":             {nil, "s", false},
 		"a client without a secret":  {&Client{}, "", false},
-		"a hash of nothing is wrong": {&Client{SecretHash: []byte{}}, "", false},
+		"a hash of nothing is wrong": {&Client{Secrets: []Secret{{}}}, "", false},
+		"the old one of two":         {two, "old", true},
+		"the new one of two":         {two, "new", true},
+		"none of two":                {two, "s", false},
 	} {
 		if got := c.client.SecretMatches(c.secret); got != c.want {
 			t.Errorf("%s: %v", name, got)

@@ -261,7 +261,7 @@ func clientOf(c seed.Client) (oauth.Client, error) {
 		return oauth.Client{}, fmt.Errorf("client %s: %w", c.ID, err)
 	}
 	if c.Secret != "" {
-		client.SecretHash = oauth.HashSecret(c.Secret)
+		client.Secrets = []oauth.Secret{{Hash: oauth.HashSecret(c.Secret)}}
 	}
 	return client, nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -61,6 +62,9 @@ type metadata struct {
 	SoftwareID          string   `json:"software_id,omitempty"`
 	SoftwareVersion     string   `json:"software_version,omitempty"`
 	RequireAuthTime     bool     `json:"require_auth_time,omitempty"`
+
+	AccessTokenTTL  int64 `json:"access_token_ttl,omitempty"` // ours, both in seconds
+	RefreshTokenTTL int64 `json:"refresh_token_ttl,omitempty"`
 }
 
 // PublicKeys reads a client's jwks (RFC 7591 §2); one without it has no keys.
@@ -98,6 +102,7 @@ func metadataOf(c oauth.Client) (metadata, error) {
 		SectorIdentifierURI: c.SectorIdentifierURI, ApplicationType: c.ApplicationType, ResponseTypes: c.ResponseTypes,
 		Contacts: c.Contacts, JWKSURI: c.JWKSURI, SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, RequireAuthTime: c.RequireAuthTime,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
+		AccessTokenTTL: int64(c.AccessTokenTTL / time.Second), RefreshTokenTTL: int64(c.RefreshTokenTTL / time.Second),
 	}, err
 }
 
@@ -109,7 +114,7 @@ func (s *Store) Clients() map[string]*oauth.Client { return s.clients.Load().cli
 
 // loadClients reads the registry and puts the programs' URLs in.
 func (s *Store) loadClients(ctx context.Context) error {
-	rows, err := s.db.Query(ctx, "SELECT client_id, secret_hash, registration_hash, metadata, created_at, used_at, disabled_at FROM clients WHERE deleted_at IS NULL")
+	rows, err := s.db.Query(ctx, "SELECT client_id, "+secretColumns+", registration_hash, owner, metadata, created_at, used_at, disabled_at FROM clients WHERE deleted_at IS NULL")
 	if err != nil {
 		return err
 	}
@@ -118,16 +123,20 @@ func (s *Store) loadClients(ctx context.Context) error {
 	for rows.Next() {
 		var c oauth.Client
 		var text string
+		var secrets secretRow
+		var owner sql.NullString
 		var since, used, disabled sql.NullInt64
-		if err := rows.Scan(&c.ID, &c.SecretHash, &c.RegistrationHash, &text, &since, &used, &disabled); err != nil {
+		columns := append([]any{&c.ID}, secrets.columns()...)
+		if err := rows.Scan(append(columns, &c.RegistrationHash, &owner, &text, &since, &used, &disabled)...); err != nil {
 			return err
 		}
+		c.Secrets, c.Owner = secrets.read(), owner.String
 		var m metadata
 		if err := json.Unmarshal([]byte(text), &m); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
 		expand := s.expand
-		if c.SelfRegistered() { // a stranger's braces are a stranger's
+		if !c.Seeded() { // a stranger's braces are a stranger's
 			expand = func(uri string) string { return uri }
 		}
 		if c, err = m.client(c, expand); err != nil {
@@ -147,7 +156,7 @@ func (m metadata) client(c oauth.Client, expand func(string) string) (oauth.Clie
 		return c, err
 	}
 	return oauth.Client{
-		ID: c.ID, SecretHash: c.SecretHash, RegistrationHash: c.RegistrationHash, Keys: keys, JWKS: m.JWKS,
+		ID: c.ID, Secrets: c.Secrets, RegistrationHash: c.RegistrationHash, Owner: c.Owner, Keys: keys, JWKS: m.JWKS,
 		Name: m.Name, Kind: m.Kind, AuthMethods: m.AuthMethods, GrantTypes: m.GrantTypes, Scope: oauth.ParseScope(m.Scope),
 		RequirePKCE: m.RequirePKCE, FirstParty: m.FirstParty, AlwaysAsk: m.AlwaysAsk, Verified: m.Verified,
 		Purpose: m.Purpose, Developer: m.Developer, Reasons: m.Reasons, ActsFor: m.ActsFor,
@@ -160,6 +169,7 @@ func (m metadata) client(c oauth.Client, expand func(string) string) (oauth.Clie
 		PolicyURI: m.PolicyURI, TosURI: m.TosURI, InitiateLoginURI: m.InitiateLoginURI,
 		SectorIdentifierURI: m.SectorIdentifierURI, ApplicationType: m.ApplicationType, ResponseTypes: m.ResponseTypes,
 		Contacts: m.Contacts, JWKSURI: m.JWKSURI, SoftwareID: m.SoftwareID, SoftwareVersion: m.SoftwareVersion, RequireAuthTime: m.RequireAuthTime,
+		AccessTokenTTL: time.Duration(m.AccessTokenTTL) * time.Second, RefreshTokenTTL: time.Duration(m.RefreshTokenTTL) * time.Second,
 	}, nil
 }
 

@@ -92,9 +92,9 @@ func (s *Store) RegisterClient(ctx context.Context, c oauth.Client, now time.Tim
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, "INSERT INTO clients (client_id, secret_hash, registration_hash, metadata, created_at) VALUES (?, ?, ?, ?, ?)",
-			c.ID, c.SecretHash, c.RegistrationHash, described, ms(c.Since))
-		return err
+		_, err := tx.Exec(ctx, "INSERT INTO clients (client_id, registration_hash, metadata, created_at) VALUES (?, ?, ?, ?)",
+			c.ID, c.RegistrationHash, described, ms(c.Since))
+		return errors.Join(err, storeSecrets(ctx, tx, c))
 	})
 	if err != nil {
 		return err
@@ -117,18 +117,17 @@ func (s *Store) UpdateClient(ctx context.Context, c oauth.Client) error {
 	s.registering.Lock()
 	defer s.registering.Unlock()
 	if was := s.clients.Load().clients[c.ID]; was != nil {
-		c.UsedAt = was.UsedAt
+		c.UsedAt, c.Disabled = was.UsedAt, was.Disabled
 	}
 	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		result, err := tx.Exec(ctx, "UPDATE clients SET metadata = ?, secret_hash = ? WHERE client_id = ? AND registration_hash IS NOT NULL AND deleted_at IS NULL",
-			described, c.SecretHash, c.ID)
+		result, err := tx.Exec(ctx, "UPDATE clients SET metadata = ? WHERE client_id = ? AND registration_hash IS NOT NULL AND deleted_at IS NULL", described, c.ID)
 		if err != nil {
 			return err
 		}
 		if n, err := result.RowsAffected(); n == 0 || err != nil {
 			return errors.Join(err, ErrNotFound)
 		}
-		return nil
+		return storeSecrets(ctx, tx, c)
 	})
 	if err == nil {
 		s.clients.Store(s.clients.Load().with(c.ID, &c))
@@ -159,7 +158,7 @@ func (s *Store) endClient(ctx context.Context, id, reason string, now time.Time)
 // deleteClient leaves the row, without what opens anything: grants and consents
 // that people may look at name it.
 func (r *revocations) deleteClient(ctx context.Context, tx *sqlite.Tx, id, reason string, now time.Time) error {
-	if _, err := tx.Exec(ctx, `UPDATE clients SET deleted_at = ?, secret_hash = NULL, registration_hash = NULL,
+	if _, err := tx.Exec(ctx, `UPDATE clients SET deleted_at = ?, secret_hash = NULL, next_secret_hash = NULL, registration_hash = NULL,
 		metadata = json_object('client_name', metadata ->> 'client_name') WHERE client_id = ?`, ms(now), id); err != nil {
 		return err
 	}

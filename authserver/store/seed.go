@@ -54,8 +54,10 @@ func (s *Store) Fill(ctx context.Context, seed Seed, now time.Time) error {
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, "INSERT INTO clients (client_id, secret_hash, metadata, created_at) VALUES (?, ?, ?, ?)",
-				c.ID, c.SecretHash, described, ms(c.Since)); err != nil {
+			if _, err := tx.Exec(ctx, "INSERT INTO clients (client_id, metadata, created_at) VALUES (?, ?, ?)", c.ID, described, ms(c.Since)); err != nil {
+				return fmt.Errorf("client %s: %w", c.ID, err)
+			}
+			if err := storeSecrets(ctx, tx, c.Client); err != nil {
 				return fmt.Errorf("client %s: %w", c.ID, err)
 			}
 		}

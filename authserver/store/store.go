@@ -43,6 +43,7 @@ type Store struct {
 	// from before the write, so that memory and disk agree about the order.
 	clients     atomic.Pointer[registry]
 	registering sync.Mutex
+	secrets     secretUse
 	expand      func(string) string
 }
 
@@ -85,7 +86,7 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 // Close writes what is waiting and closes the database.
 func (s *Store) Close() error {
 	s.events.close()
-	return s.db.Close()
+	return errors.Join(s.noteSecrets(context.Background()), s.db.Close())
 }
 
 // Ready tells whether the database answers.
@@ -99,6 +100,9 @@ func (s *Store) Ready(ctx context.Context) error { return s.db.Ping(ctx) }
 // minute, for those that are being looked at as they expire.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	s.revoked.purge(now)
+	if err := s.noteSecrets(ctx); err != nil {
+		return err
+	}
 	if err := s.forgetIdleClients(ctx, now); err != nil {
 		return err
 	}

@@ -1,7 +1,8 @@
 // Authserver is Acme's accounts and authorization server: it alone knows
 // passwords, asks people what an application may do, and issues tokens.
 //
-// "authserver rotate-keys" replaces its signing keys, while it runs.
+// "authserver rotate-keys" replaces its signing keys and "authserver backup FILE"
+// copies its database, while it runs; "authserver restore FILE" puts a copy back.
 package main
 
 import (
@@ -14,5 +15,5 @@ import (
 
 func main() {
 	os.Exit(program.Main("authserver", func(env environment.Environment) environment.BaseURL { return env.AuthserverURL }, server.New,
-		program.Command{Name: "rotate-keys", Run: server.RotateKeys}))
+		program.Command{Name: "rotate-keys", Run: server.RotateKeys}, program.Command{Name: "restore", Run: server.Restore}))
 }

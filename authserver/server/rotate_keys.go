@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/acme-dreams/authserver/store"
 	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/program"
 )
@@ -55,35 +56,41 @@ func RotateKeys(ctx context.Context, c program.Config, args []string, out io.Wri
 		return err
 	}
 	defer db.Close()
-	before, err := db.SigningKeys(ctx)
-	if err != nil {
-		return unusableSeal(c.Env, err)
-	}
-	var rotations []token.Rotation
-	for _, algorithm := range algorithms {
-		newest, found := token.Newest(before, algorithm)
-		if !found {
-			return errors.New("there is no " + algorithm + " key to replace: start authserver first")
-		}
-		next, err := token.Generate(algorithm, c.Now())
-		if err != nil {
-			return err
-		}
-		rotations = append(rotations, token.Rotation{Next: next, Follows: newest.ID, RevokeOld: *revoke})
-	}
-	for i := range rotations {
-		next := &rotations[i].Next
-		next.CreatedAt = c.Now() // making an RSA key takes a while
-		if next.SignsFrom = next.CreatedAt; !*revoke {
-			next.SignsFrom = next.CreatedAt.Add(token.Notice)
-		}
-	}
-	changed, err := rotate(ctx, db, "by command", rotations...)
+	changed, err := replaceKeys(ctx, c, db, algorithms, *revoke, "by command")
 	if err != nil {
 		return err
 	}
 	report(out, algorithms, changed)
 	return nil
+}
+
+// replaceKeys makes a new key of each algorithm, and revokes the older ones where
+// they must no longer count.
+func replaceKeys(ctx context.Context, c program.Config, db *store.Store, algorithms []string, revoke bool, how string) ([]token.Key, error) {
+	before, err := db.SigningKeys(ctx)
+	if err != nil {
+		return nil, unusableSeal(c.Env, err)
+	}
+	var rotations []token.Rotation
+	for _, algorithm := range algorithms {
+		newest, found := token.Newest(before, algorithm)
+		if !found {
+			return nil, errors.New("there is no " + algorithm + " key to replace: start authserver first")
+		}
+		next, err := token.Generate(algorithm, c.Now())
+		if err != nil {
+			return nil, err
+		}
+		rotations = append(rotations, token.Rotation{Next: next, Follows: newest.ID, RevokeOld: revoke})
+	}
+	for i := range rotations {
+		next := &rotations[i].Next
+		next.CreatedAt = c.Now() // making an RSA key takes a while
+		if next.SignsFrom = next.CreatedAt; !revoke {
+			next.SignsFrom = next.CreatedAt.Add(token.Notice)
+		}
+	}
+	return rotate(ctx, db, how, rotations...)
 }
 
 // report says what became of the keys.

@@ -44,6 +44,7 @@ func TestThePrograms(t *testing.T) {
 		"a value that cannot be used is one line, and exit status 2":    startedWithBadVariables,
 		"a public address stops the start while demo secrets are there": startedInPublic,
 		"rotate-keys works beside the server, in another process":       rotatedBesideTheServer,
+		"a backup under load, and what stays ended when it is restored": backedUpUnderLoad,
 		"what is answered is on disk":                                   syncedBeforeTheAnswer,
 	} {
 		t.Run(name, func(t *testing.T) {

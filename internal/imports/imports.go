@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 	"internal/metrics":     {},
 	"internal/outbound":    {},
 	"internal/httpserver":  {"internal/environment", "internal/metrics"},
-	"internal/program":     {"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/metrics"},
+	"internal/program":     {"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/metrics", "internal/sqlite"},
 	"internal/dev":         {"internal/environment", "seed"},
 
 	// What composes all three, to test and to measure them.

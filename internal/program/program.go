@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -72,8 +73,9 @@ const workTimeout = 2 * time.Second
 // Main runs a program and returns its exit status: 0 after a graceful stop, 1
 // when it failed, 2 when it was started with something that cannot be used.
 // "healthcheck" as the only argument asks the running program whether it is
-// ready, for containers, which have no curl; other words are the program's own
-// commands.
+// ready, for containers, which have no curl; "backup FILE" and "restore FILE"
+// copy its database and put a copy in its place; other words are the program's
+// own commands.
 func Main(name string, public func(environment.Environment) environment.BaseURL, compose func(context.Context, Config) (Server, error), commands ...Command) int {
 	env, err := environment.Parse(variables())
 	if err != nil {
@@ -90,7 +92,8 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		}
 		return 0
 	case len(os.Args) > 1:
-		return command(name, env, commands, os.Args[1:])
+		// Of two with one name the program's own counts.
+		return command(name, env, append(commands, backup(name), restore(name)), os.Args[1:])
 	}
 
 	// Signals stay caught to the end: a second one must not cut a stop short.
@@ -173,10 +176,10 @@ func showMetrics(c Config) (stop func(), err error) {
 
 // command runs the command that the arguments name.
 func command(name string, env environment.Environment, commands []Command, args []string) int {
-	known := "healthcheck"
+	known := []string{"healthcheck"}
 	for _, c := range commands {
 		if c.Name != args[0] {
-			known += " or " + c.Name
+			known = append(known, c.Name)
 			continue
 		}
 		ctx, ignore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -191,7 +194,7 @@ func command(name string, env environment.Environment, commands []Command, args 
 		}
 		return fail(name, 1, err)
 	}
-	return fail(name, 2, fmt.Errorf("argument %q is not known: expected none, or %s", args[0], known))
+	return fail(name, 2, fmt.Errorf("argument %q is not known: expected none, or %s", args[0], strings.Join(slices.Compact(known), " or ")))
 }
 
 // Usage is arguments of a command that cannot be used.

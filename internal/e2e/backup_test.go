@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// command runs a program's command to its end.
+func (p *processes) command(t testing.TB, name string, args ...string) (status int, said string) {
+	t.Helper()
+	one := p.exec(t, nil, append([]string{filepath.Join(p.bin, name)}, args...)...)
+	return one.status(t), string(one.out.Bytes())
+}
+
+// want runs a command that must succeed.
+func (p *processes) want(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	status, said := p.command(t, name, args...)
+	if status != 0 {
+		t.Fatalf("%s %v: exit status %d, %s", name, args, status, said)
+	}
+	return said
+}
+
+// A backup has every answer that was given before it, and what was ended after
+// it stays ended when it is restored: the database that it replaces tells what,
+// and where that is lost everything is ended.
+func backedUpUnderLoad(t *testing.T, p *processes) {
+	authserver, _ := p.start(t, "authserver"), p.start(t, "acme")
+	p.waitForAcme(t)
+	b := p.SignedIn(t, "alice")
+	p.Allow(b, p.Request("openid profile preferences:read offline_access"), "preferences:read", "offline_access")
+	cookie := http.Header{"Cookie": {cookieHeader(t, b, p.Auth)}}
+	var exchanges atomic.Int32
+	told := &witness{w: p.World, cookie: cookie, exchanges: &exchanges}
+	for range 5 {
+		if err := told.exchange(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := p.tokensFor(t, b)
+	ending := p.tokensFor(t, b)
+	if through, refusal := p.preferences(t, ending.String("access_token")); !through {
+		t.Fatal(refusal)
+	}
+
+	// The backup, while others work.
+	file := filepath.Join(t.TempDir(), "authserver.backup")
+	others := make([]*witness, 8)
+	var working sync.WaitGroup
+	for i := range others {
+		others[i] = &witness{w: p.World, cookie: cookie, exchanges: &exchanges}
+		working.Go(others[i].work)
+	}
+	said := p.want(t, "authserver", "backup", file)
+	if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 || !strings.Contains(said, "checked") {
+		t.Fatalf("%v, %v, %q", info, err, said)
+	}
+	if status, said := p.command(t, "authserver", "backup", file); status != 2 || !strings.Contains(said, "overwrites nothing") || strings.Count(said, "\n") != 1 {
+		t.Errorf("a file that is there: exit status %d, %q", status, said)
+	}
+	if status, said := p.command(t, "authserver", "restore", file); status != 2 || !strings.Contains(said, "is at work on it") {
+		t.Errorf("while the server runs: exit status %d, %q", status, said)
+	}
+	if status, said := p.command(t, "acme", "backup", filepath.Join(t.TempDir(), "x")); status != 0 {
+		t.Errorf("acme: %q", said)
+	}
+	after := p.tokensFor(t, b)
+
+	// After it: a person takes something back, a client refreshes.
+	wantRevoked(t, p.revoke(t, "dreams-web", ending.String("refresh_token")))
+	kept = p.refresh(t, "dreams-web", kept.String("refresh_token"))
+	wantRefused := func(when string) {
+		t.Helper()
+		waitFor(t, within, when+": Acme refuses what was revoked after the backup", func() bool {
+			_, refusal := p.preferences(t, ending.String("access_token"))
+			return refusal == "401 invalid_token"
+		})
+	}
+	wantRefused("before")
+	authserver.kill()
+	working.Wait()
+	replaced := read(t, filepath.Join(p.DataDir, "authserver.db"))
+
+	if said := p.want(t, "authserver", "restore", file); !strings.Contains(said, "stays ended, as the database before tells") {
+		t.Errorf("restore: %q", said)
+	}
+	if got := p.value(t, "authserver", "PRAGMA integrity_check"); got != "ok" {
+		t.Fatalf("integrity_check: %s", got)
+	}
+	authserver = p.start(t, "authserver")
+	told.check(t)
+	wantRefused("restored")
+	if p.active(t, "dreams-web", ending.String("refresh_token")) || p.active(t, "acme-api", ending.String("access_token")) {
+		t.Error("a revocation was undone")
+	}
+	if answer := p.refresh(t, "dreams-web", kept.String("refresh_token")); answer.Status != http.StatusOK {
+		t.Errorf("a client that had refreshed since: %s", answer.Body)
+	}
+	if answer := p.refresh(t, "dreams-web", after.String("refresh_token")); answer.Refusal() != "400 invalid_grant" {
+		t.Errorf("a grant from after the backup: %s", answer.Body)
+	}
+	p.waitForAcme(t)
+
+	// The database was lost, and a new one had been started in its place.
+	second := filepath.Join(t.TempDir(), "second")
+	p.want(t, "authserver", "backup", second)
+	current := p.tokensFor(t, p.SignedIn(t, "alice"))
+	if status := authserver.stop(t, syscall.SIGTERM); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	lose := func() {
+		t.Helper()
+		for _, file := range []string{"authserver.db", "authserver.db-wal", "authserver.db-shm"} {
+			_ = os.Remove(filepath.Join(p.DataDir, file))
+		}
+	}
+	lose()
+	authserver = p.start(t, "authserver")
+	if status := authserver.stop(t, syscall.SIGTERM); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	if said := p.want(t, "authserver", "restore", file); !strings.Contains(said, "it is another one") || !strings.Contains(said, "of the backup has ended") {
+		t.Errorf("restore without the database before: %q", said)
+	}
+	authserver = p.start(t, "authserver")
+	wantRefused("everything ended")
+	waitFor(t, within, "Acme refuses a token whose key was revoked", func() bool {
+		_, refusal := p.preferences(t, current.String("access_token"))
+		return refusal == "401 invalid_token"
+	})
+	if page := p.Authorize(b, With(p.Request("openid profile"), url.Values{"prompt": {"none"}})); page.Answer().Get("error") != "login_required" {
+		t.Errorf("a session that may have ended lives: %s", page.Location)
+	}
+	p.waitForAcme(t)
+	if status := authserver.stop(t, syscall.SIGTERM); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+
+	// Lost as well, and the operator knows that nothing was ended meanwhile. Acme
+	// keeps what it knew.
+	lose()
+	p.want(t, "authserver", "restore", "--nothing-ended-since", file)
+	p.start(t, "authserver")
+	wantRefused("the operator's word")
+	if page := p.Authorize(b, With(p.Request("openid profile"), url.Values{"prompt": {"none"}})); page.Answer().Get("code") == "" {
+		t.Errorf("the session is lost: %s", page.Location)
+	}
+
+	// What is no backup of this program is not taken, and nothing changes.
+	damaged := read(t, file)
+	copy(damaged[len(damaged)/2:], make([]byte, 9000))
+	for what, content := range map[string][]byte{"a copy of the file": replaced, "a text": []byte("hello"), "damaged": damaged} {
+		other := filepath.Join(t.TempDir(), "other")
+		if err := os.WriteFile(other, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		one := p.exec(t, []string{"DATA_DIR=" + t.TempDir()}, filepath.Join(p.bin, "authserver"), "restore", other)
+		if status := one.status(t); status != 2 || strings.Count(string(one.out.Bytes()), "\n") != 1 {
+			t.Errorf("%s: exit status %d, %s", what, status, one.out.Bytes())
+		}
+	}
+}
+
+// tokensFor goes through an authorization of somebody who is signed in and was
+// asked before.
+func (p *processes) tokensFor(t testing.TB, b *Browser) Response {
+	t.Helper()
+	tokens := p.Token(t, Basic("dreams-web"), p.Redemption(p.Authorize(p.stay(b), p.Request("openid profile preferences:read offline_access"))))
+	if tokens.Status != http.StatusOK {
+		t.Fatalf("no tokens: %s", tokens.Body)
+	}
+	return tokens
+}

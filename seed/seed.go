@@ -41,6 +41,7 @@ type Client struct {
 	RedirectURIs             []string        `json:"redirect_uris,omitempty"`             // with {ACME_URL} and {DREAMS_URL}, expanded at every start
 	PostLogoutRedirectURIs   []string        `json:"post_logout_redirect_uris,omitempty"` // RP-Initiated Logout §3.1
 	BackchannelLogoutURI     string          `json:"backchannel_logout_uri,omitempty"`    // Back-Channel Logout §2.2
+	SecurityEventsURI        string          `json:"security_events_uri,omitempty"`       // our own: where RFC 8935 pushes to
 	RequirePKCE              bool            `json:"require_pkce,omitempty"`
 	Resource                 string          `json:"resource,omitempty"`    // of a resource server: its identifier
 	FirstParty               bool            `json:"first_party,omitempty"` // consent is asked only with prompt=consent

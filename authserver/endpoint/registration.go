@@ -157,7 +157,8 @@ func (e *Endpoints) describe(c *oauth.Client, m oauth.ClientMetadata, keys []oau
 		RequirePAR: m.RequirePAR, RequireSignedRequest: m.RequireSignedRequest, DPoPBound: m.DPoPBound,
 		AuthorizationDetailsTypes: m.AuthorizationDetailsTypes, DefaultMaxAge: m.DefaultMaxAge, RequireAuthTime: m.RequireAuthTime,
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs, BackchannelLogoutURI: m.BackchannelLogoutURI, BackchannelLogoutSessionRequired: m.BackchannelLogoutSessionRequired,
-		Homepage: m.ClientURI, LogoURI: m.LogoURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI, InitiateLoginURI: m.InitiateLoginURI,
+		SecurityEventsURI: m.SecurityEventsURI,
+		Homepage:          m.ClientURI, LogoURI: m.LogoURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI, InitiateLoginURI: m.InitiateLoginURI,
 		SectorIdentifierURI: m.SectorIdentifierURI, Contacts: m.Contacts, SoftwareID: m.SoftwareID, SoftwareVersion: m.SoftwareVersion,
 		// RFC 8252 §8.6: who an app is, nobody can be sure of without a secret.
 		AlwaysAsk: native && public,
@@ -195,6 +196,7 @@ func (e *Endpoints) information(c *oauth.Client, secret, access string) oauth.Cl
 			RequestObjectSigningAlg: c.RequestObjectSigningAlg, RequireSignedRequest: c.RequireSignedRequest, RequirePAR: c.RequirePAR, DPoPBound: c.DPoPBound,
 			AuthorizationDetailsTypes: c.AuthorizationDetailsTypes, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 			BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired,
+			SecurityEventsURI: c.SecurityEventsURI,
 		},
 	}
 	if len(c.Secrets) > 0 {

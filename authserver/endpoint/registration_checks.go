@@ -334,12 +334,14 @@ func nothingUnsupported(r registering) error {
 }
 
 // RFC 7591 §5 warns of what a client's own words lead to: a person follows
-// policy_uri and tos_uri, and we ourselves call jwks_uri and backchannel_logout_uri.
+// policy_uri and tos_uri, and we ourselves call jwks_uri,
+// backchannel_logout_uri and security_events_uri.
 func metadataURIsPublic(r registering) error {
 	for _, m := range []struct{ name, uri string }{
 		{"client_uri", r.ClientURI}, {"logo_uri", r.LogoURI}, {"policy_uri", r.PolicyURI}, {"tos_uri", r.TosURI},
 		{"jwks_uri", r.JWKSURI}, {"sector_identifier_uri", r.SectorIdentifierURI},
 		{"initiate_login_uri", r.InitiateLoginURI}, {"backchannel_logout_uri", r.BackchannelLogoutURI},
+		{"security_events_uri", r.SecurityEventsURI},
 	} {
 		if m.uri == "" {
 			continue

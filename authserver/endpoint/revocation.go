@@ -57,7 +57,7 @@ func (e *Endpoints) Revoke(c echo.Context) error {
 	// authorization server supports the revocation of access tokens, then the
 	// authorization server SHOULD also invalidate all access tokens based on the
 	// same authorization grant".
-	if err := e.Store.RevokeGrant(ctx, t.Grant.ID, "revoked by the application", now); err != nil {
+	if err := e.Store.RevokeGrant(ctx, t.Grant.ID, now); err != nil {
 		return err
 	}
 	e.record(c, "grant revoked", t.Grant.Sub, client.ID, "by the application")

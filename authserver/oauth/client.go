@@ -71,6 +71,7 @@ type Client struct {
 	PostLogoutRedirectURIs           []string // RP-Initiated Logout §3.1
 	BackchannelLogoutURI             string   // Back-Channel Logout §2.2
 	BackchannelLogoutSessionRequired bool
+	SecurityEventsURI                string // our own: where security event tokens are pushed, RFC 8935
 
 	FirstParty bool // asked for consent only with prompt=consent
 	AlwaysAsk  bool // never a silent consent (RFC 8252 §8.6)

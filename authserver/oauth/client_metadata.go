@@ -56,6 +56,10 @@ type ClientMetadata struct {
 	BackchannelLogoutURI             string   `json:"backchannel_logout_uri,omitempty"`              // Back-Channel Logout §2.2
 	BackchannelLogoutSessionRequired bool     `json:"backchannel_logout_session_required,omitempty"` // Back-Channel Logout §2.2
 
+	// SecurityEventsURI is our own: no RFC has a name for where a client takes the
+	// security event tokens that RFC 8935 pushes.
+	SecurityEventsURI string `json:"security_events_uri,omitempty"`
+
 	// What we don't do. Whoever asks for it must not believe that it is done.
 	IDTokenEncryptionAlg       string `json:"id_token_encrypted_response_alg,omitempty"`
 	UserinfoEncryptionAlg      string `json:"userinfo_encrypted_response_alg,omitempty"`

@@ -17,7 +17,7 @@ import (
 	"example.com/acme-dreams/authserver/endpoint"
 	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/jwks"
-	"example.com/acme-dreams/authserver/logout"
+	"example.com/acme-dreams/authserver/notice"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/password"
 	"example.com/acme-dreams/authserver/store"
@@ -36,7 +36,7 @@ type Server struct {
 	store     *store.Store
 	endpoints *endpoint.Endpoints
 	ring      *keyRing
-	notifier  *logout.Notifier
+	notifier  *notice.Notifier
 	log       *slog.Logger
 	now       func() time.Time
 	metadata  echo.HandlerFunc
@@ -105,7 +105,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		Metrics:          c.Metrics,
 	})
 	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
-	s.notifier = &logout.Notifier{
+	s.notifier = &notice.Notifier{
 		Issuer: c.Env.AuthserverURL.String(), Store: s.store, Keys: keys, Log: c.Log, Now: c.Now, Random: c.Random, Client: notified(c, expander(c.Env)),
 	}
 	s.router = httpserver.New(httpserver.Settings{
@@ -190,12 +190,12 @@ func expander(env environment.Environment) func(string) string {
 	return strings.NewReplacer("{ACME_URL}", env.AcmeURL.String(), "{DREAMS_URL}", env.DreamsURL.String()).Replace
 }
 
-// notified says how a client's backchannel_logout_uri is called: the other two
+// notified says how an address that a client registered to be told at is called: the other two
 // programs where their back channel is, everybody else as a stranger.
 func notified(c program.Config, expand func(string) string) func(uri string) *http.Client {
 	ours := map[string]bool{}
 	for _, client := range seed.Clients() {
-		ours[expand(client.BackchannelLogoutURI)] = true
+		ours[expand(client.BackchannelLogoutURI)], ours[expand(client.SecurityEventsURI)] = true, true
 	}
 	back := &http.Client{
 		Transport:     c.Back,
@@ -255,7 +255,7 @@ func clientOf(c seed.Client) (oauth.Client, error) {
 		AlwaysAsk: c.AlwaysAsk, Purpose: c.Purpose, Developer: c.Developer, Homepage: c.Homepage, Verified: c.Verified,
 		Since: since, Reasons: c.Reasons, ActsFor: c.ActsFor, AuthorizationDetailsTypes: c.AuthorizationDetailsTypes,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
-		BackchannelLogoutSessionRequired: c.BackchannelLogoutURI != "",
+		BackchannelLogoutSessionRequired: c.BackchannelLogoutURI != "", SecurityEventsURI: c.SecurityEventsURI,
 	}
 	if client.Keys, err = store.PublicKeys(c.JWKS); err != nil {
 		return oauth.Client{}, fmt.Errorf("client %s: %w", c.ID, err)

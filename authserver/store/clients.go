@@ -50,6 +50,7 @@ type metadata struct {
 	PostLogoutRedirectURIs           []string `json:"post_logout_redirect_uris,omitempty"`
 	BackchannelLogoutURI             string   `json:"backchannel_logout_uri,omitempty"`
 	BackchannelLogoutSessionRequired bool     `json:"backchannel_logout_session_required,omitempty"`
+	SecurityEventsURI                string   `json:"security_events_uri,omitempty"`
 
 	LogoURI             string   `json:"logo_uri,omitempty"`
 	PolicyURI           string   `json:"policy_uri,omitempty"`
@@ -101,7 +102,7 @@ func metadataOf(c oauth.Client) (metadata, error) {
 		PolicyURI: c.PolicyURI, TosURI: c.TosURI, InitiateLoginURI: c.InitiateLoginURI,
 		SectorIdentifierURI: c.SectorIdentifierURI, ApplicationType: c.ApplicationType, ResponseTypes: c.ResponseTypes,
 		Contacts: c.Contacts, JWKSURI: c.JWKSURI, SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, RequireAuthTime: c.RequireAuthTime,
-		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, SecurityEventsURI: c.SecurityEventsURI,
 		AccessTokenTTL: int64(c.AccessTokenTTL / time.Second), RefreshTokenTTL: int64(c.RefreshTokenTTL / time.Second),
 	}, err
 }
@@ -162,7 +163,8 @@ func (m metadata) client(c oauth.Client, expand func(string) string) (oauth.Clie
 		Purpose: m.Purpose, Developer: m.Developer, Reasons: m.Reasons, ActsFor: m.ActsFor,
 		Homepage: expand(m.Homepage), Resource: expand(m.Resource), RedirectURIs: expandAll(m.RedirectURIs, expand),
 		PostLogoutRedirectURIs: expandAll(m.PostLogoutRedirectURIs, expand), BackchannelLogoutURI: expand(m.BackchannelLogoutURI),
-		RequirePAR: m.RequirePAR, RequireSignedRequest: m.RequireSignedRequest, DPoPBound: m.DPoPBound,
+		SecurityEventsURI: expand(m.SecurityEventsURI),
+		RequirePAR:        m.RequirePAR, RequireSignedRequest: m.RequireSignedRequest, DPoPBound: m.DPoPBound,
 		TokenEndpointAuthSigningAlg: m.TokenEndpointAuthSigningAlg, RequestObjectSigningAlg: m.RequestObjectSigningAlg, IDTokenSigningAlg: m.IDTokenSigningAlg,
 		UserinfoSigningAlg: m.UserinfoSigningAlg, IntrospectionSigningAlg: m.IntrospectionSigningAlg, AuthorizationDetailsTypes: m.AuthorizationDetailsTypes,
 		DefaultMaxAge: m.DefaultMaxAge, BackchannelLogoutSessionRequired: m.BackchannelLogoutSessionRequired, LogoURI: m.LogoURI,

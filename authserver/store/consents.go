@@ -220,8 +220,13 @@ func (s *Store) EndConsent(ctx context.Context, sub, clientID, reason string, no
 }
 
 func (r *revocations) endConsent(ctx context.Context, tx *sqlite.Tx, id, reason string, now time.Time) error {
-	if _, err := tx.Exec(ctx, "UPDATE consents SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL", ms(now), reason, id); err != nil {
+	var clientID, sub string
+	err := tx.QueryRow(ctx, "UPDATE consents SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL RETURNING client_id, sub", ms(now), reason, id).Scan(&clientID, &sub)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
+	}
+	if err == nil { // also where every grant has ended: the client may hold what came of one
+		r.tell(clientID, sub, reason, now)
 	}
 	return r.revokeGrants(ctx, tx, "SELECT id FROM grants WHERE consent_id = ? AND revoked_at IS NULL", id, reason, now)
 }

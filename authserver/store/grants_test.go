@@ -35,7 +35,7 @@ func TestWhoeverTiesATokenToOneThatWasRevokedIsTold(t *testing.T) {
 	if err := s.IssueAuthorizationCode(t.Context(), code("c", "g2"), Silent{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RevokeGrant(t.Context(), "g2", "test", start); err != nil {
+	if err := s.RevokeGrant(t.Context(), "g2", start); err != nil {
 		t.Fatal(err)
 	}
 	if revoked, err := s.TieToken(t.Context(), token.AccessToken{JWTID: "other", GrantID: "g2"}, "x", end); !revoked || err != nil {

@@ -81,7 +81,7 @@ func TestLogoutNoticesAreGivenUp(t *testing.T) {
 		t.Helper()
 		err := s.db.Write(t.Context(), func(ctx context.Context, tx *sqlite.Tx) error {
 			for range n {
-				if _, err := tx.Exec(ctx, "INSERT INTO logout_notices (client_id, sub, sid, attempts, due_at) VALUES ('web', 'u_1', 's_1', 0, ?)", ms(start)); err != nil {
+				if _, err := tx.Exec(ctx, "INSERT INTO notices (client_id, sub, sid, attempts, due_at) VALUES ('web', 'u_1', 's_1', 0, ?)", ms(start)); err != nil {
 					return err
 				}
 			}
@@ -97,11 +97,11 @@ func TestLogoutNoticesAreGivenUp(t *testing.T) {
 		if i == 0 {
 			add(3)
 		}
-		givenUp, err := s.PostponeLogoutNotices(t.Context(), "web", now, waits)
+		givenUp, err := s.PostponeNotices(t.Context(), "web", now, waits)
 		if err != nil || len(givenUp) != want {
 			t.Errorf("failure %d gives up %v: %v", i+1, givenUp, err)
 		}
-		if _, err := s.NextLogoutNotice(t.Context(), "web", now); !errors.Is(err, ErrNotFound) {
+		if _, err := s.NextNotice(t.Context(), "web", now); !errors.Is(err, ErrNotFound) {
 			t.Errorf("failure %d: a notice is still due: %v", i+1, err)
 		}
 		if i < len(waits) {

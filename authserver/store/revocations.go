@@ -117,17 +117,32 @@ func (s *Store) loadRevoked(ctx context.Context, now time.Time) error {
 
 // revocations collects what one transaction revokes.
 type revocations struct {
-	entries []Revocation
-	ttl     time.Duration
+	entries   []Revocation
+	takenBack []takenBack
+	at        time.Time // when it was taken back
+	ttl       time.Duration
+}
+
+// tell notes that a client is to be told that less was left to it.
+func (r *revocations) tell(clientID, sub, reason string, now time.Time) {
+	r.takenBack, r.at = append(r.takenBack, takenBack{clientID, sub, reason}), now
 }
 
 // revoking runs a write that may revoke. What it revoked is known to
 // everybody here before the call returns.
 func (s *Store) revoking(ctx context.Context, do func(context.Context, *sqlite.Tx, *revocations) error) error {
 	r := &revocations{ttl: s.accessTokenTTL}
-	err := s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error { return do(ctx, tx, r) })
+	err := s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		if err := do(ctx, tx, r); err != nil {
+			return err
+		}
+		return r.notifyOfConsents(ctx, tx)
+	})
 	if err == nil {
 		s.revoked.add(r.entries)
+		if len(r.takenBack) > 0 {
+			s.wakeNotifier()
+		}
 	}
 	return err
 }
@@ -136,13 +151,17 @@ func (s *Store) revoking(ctx context.Context, do func(context.Context, *sqlite.T
 // stays as it is.
 func (r *revocations) revokeGrant(ctx context.Context, tx *sqlite.Tx, grantID, reason string, now time.Time) error {
 	var tokensEnd sql.NullInt64
-	err := tx.QueryRow(ctx, "UPDATE grants SET revoked_at = ?, revoke_reason = ? WHERE id = ? AND revoked_at IS NULL RETURNING tokens_end_at",
-		ms(now), reason, grantID).Scan(&tokensEnd)
+	var clientID, sub string
+	err := tx.QueryRow(ctx, "UPDATE grants SET revoked_at = ?, revoke_reason = ? WHERE id = ? AND revoked_at IS NULL RETURNING tokens_end_at, client_id, sub",
+		ms(now), reason, grantID).Scan(&tokensEnd, &clientID, &sub)
 	if err == sql.ErrNoRows {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if reason != byClient { // who knows already
+		r.tell(clientID, sub, reason, now)
 	}
 	// A token may be on its way while its grant is revoked: it is signed a
 	// moment later, and must not outlive what is remembered here.
@@ -215,10 +234,13 @@ func (s *Store) RevokeAccessToken(ctx context.Context, jti string, expires, now 
 	})
 }
 
-// RevokeGrant ends a grant and all its tokens.
-func (s *Store) RevokeGrant(ctx context.Context, grantID, reason string, now time.Time) error {
+// byClient is the reason of a grant that its own client gave back.
+const byClient = "revoked by the application"
+
+// RevokeGrant ends a grant and all its tokens, because its client asks for it.
+func (s *Store) RevokeGrant(ctx context.Context, grantID string, now time.Time) error {
 	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
-		return r.revokeGrant(ctx, tx, grantID, reason, now)
+		return r.revokeGrant(ctx, tx, grantID, byClient, now)
 	})
 }
 

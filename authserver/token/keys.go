@@ -124,10 +124,11 @@ const (
 	IDTokenType       = "JWT"                     // and userinfo
 	IntrospectionType = "token-introspection+jwt" // RFC 9701 §5
 	LogoutTokenType   = "logout+jwt"              // Back-Channel Logout §2.4
+	SecurityEventType = "secevent+jwt"            // RFC 8417 §2.3
 )
 
 // types have their headers encoded beforehand.
-var types = []string{AccessTokenType, IDTokenType, IntrospectionType, LogoutTokenType}
+var types = []string{AccessTokenType, IDTokenType, IntrospectionType, LogoutTokenType, SecurityEventType}
 
 // Sign makes a JWT of claims, signed with the key of an algorithm.
 func (k *Keys) Sign(typ, algorithm string, claims any) (string, error) {

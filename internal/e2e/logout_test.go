@@ -417,7 +417,7 @@ func TestAClientThatDoesNotAnswerIsToldLater(t *testing.T) {
 	if second.SessionID != first.SessionID || second.TokenID == first.TokenID {
 		t.Errorf("the second token: %+v after %+v", second, first)
 	}
-	for begin := time.Now(); again.value(t, "authserver", "SELECT count(*) FROM logout_notices") != "0"; time.Sleep(10 * time.Millisecond) {
+	for begin := time.Now(); again.value(t, "authserver", "SELECT count(*) FROM notices") != "0"; time.Sleep(10 * time.Millisecond) {
 		if time.Since(begin) > 5*time.Second {
 			t.Fatal("a notice that was taken is kept")
 		}
@@ -431,7 +431,7 @@ func TestLogoutTokensDoNotReachPrivateAddresses(t *testing.T) {
 	w := New(t, Options{Only: []string{"authserver"}, SQL: map[string][]string{"authserver": {rp.registration()}}})
 	b := w.SignedIn(t, "alice")
 	w.signOut(b, url.Values{"id_token_hint": {rp.signIn(t, w, b)}})
-	for begin := time.Now(); w.value(t, "authserver", "SELECT coalesce(sum(attempts), 0) FROM logout_notices") != "1"; time.Sleep(10 * time.Millisecond) {
+	for begin := time.Now(); w.value(t, "authserver", "SELECT coalesce(sum(attempts), 0) FROM notices") != "1"; time.Sleep(10 * time.Millisecond) {
 		if time.Since(begin) > 5*time.Second {
 			t.Fatal("nobody tried")
 		}

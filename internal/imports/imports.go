@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	// Two grants take tokens in: they have to read them.
 	"authserver/grant":    {"authserver/oauth", "authserver/token", "internal/check"},
 	"authserver/store":    {"authserver/grant", "authserver/jwks", "authserver/oauth", "authserver/token", "internal/sqlite"},
-	"authserver/logout":   {"authserver/grant", "authserver/oauth", "authserver/store", "authserver/token"},
+	"authserver/notice":   {"authserver/grant", "authserver/oauth", "authserver/store", "authserver/token"},
 	"authserver/page":     {"authserver/oauth", "views"},
 	"authserver/endpoint": append([]string{"authserver/grant", "authserver/jwks", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),
 	"authserver/server":   append([]string{"authserver/...", "seed", "views"}, infrastructure...),

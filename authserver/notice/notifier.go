@@ -1,6 +1,7 @@
-// Package logout tells clients that a session in which they took part has ended.
-// Back-Channel Logout §2.5.
-package logout
+// Package notice tells clients what happened behind their backs: that a session in
+// which they took part has ended (Back-Channel Logout §2.5), and that a person took
+// back what they may do (RFC 8417, RFC 8935).
+package notice
 
 import (
 	"context"
@@ -9,19 +10,17 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 
-	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/store"
 	"example.com/acme-dreams/authserver/token"
 )
 
-// Notifier sends logout tokens, behind the backs of those who sign out: whom to
-// tell is on disk with the end of the session, and a client that does not answer
-// is asked again.
+// Notifier sends the tokens that tell: whom to tell is on disk with what happened,
+// and a client that does not answer is asked again.
 type Notifier struct {
 	Issuer string
 	Store  *store.Store
@@ -37,10 +36,6 @@ const (
 	// atOnce is how many clients are told at a time, each its notices in order:
 	// one that is slow holds up nobody but itself.
 	atOnce = 16
-
-	// tokenLifetime follows Back-Channel Logout §4: "preferably at most two minutes
-	// in the future, to prevent captured Logout Tokens from being replayable".
-	tokenLifetime = 2 * time.Minute
 
 	// interval is how often notices that wait are looked at.
 	interval = time.Second
@@ -59,7 +54,7 @@ func (n *Notifier) Work(ctx context.Context) {
 	for ctx.Err() == nil {
 		due, left, err := n.Store.ClientsToNotify(ctx, n.Now())
 		if err != nil && ctx.Err() == nil {
-			n.Log.Error("logout notices could not be read", "error", err)
+			n.Log.Error("notices could not be read", "error", err)
 			left = true
 		}
 		for _, client := range due {
@@ -93,7 +88,7 @@ func (n *Notifier) tell(ctx context.Context, clientID string) {
 	for {
 		more, err := n.next(ctx, clientID)
 		if err != nil && ctx.Err() == nil {
-			n.Log.Error("a logout notice could not be read or written down", "client_id", clientID, "error", err)
+			n.Log.Error("a notice could not be read or written down", "client_id", clientID, "error", err)
 			select { // the client must not hear the same again and again meanwhile
 			case <-time.After(waits[0]):
 			case <-ctx.Done():
@@ -107,7 +102,7 @@ func (n *Notifier) tell(ctx context.Context, clientID string) {
 
 // next sends a client one notice. more tells whether there may be another.
 func (n *Notifier) next(ctx context.Context, clientID string) (more bool, err error) {
-	notice, err := n.Store.NextLogoutNotice(ctx, clientID, n.Now())
+	notice, err := n.Store.NextNotice(ctx, clientID, n.Now())
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
@@ -120,59 +115,61 @@ func (n *Notifier) next(ctx context.Context, clientID string) (more bool, err er
 	case why != nil:
 		return false, n.failed(ctx, notice, why)
 	}
-	return true, n.Store.ForgetLogoutNotice(ctx, notice.ID)
+	return true, n.Store.ForgetNotice(ctx, notice.ID)
 }
 
 // failed decides what becomes of a notice that was not taken. Back-Channel Logout
 // §2.5 lets us send it again where the failure may pass: a client that answers
 // 400 may only have been unable to reach its own database (§2.8).
-func (n *Notifier) failed(ctx context.Context, notice store.LogoutNotice, why error) error {
-	n.Log.Warn("a client was not told of a logout", "client_id", notice.ClientID, "attempts", notice.Attempts+1, "error", why)
-	givenUp, err := n.Store.PostponeLogoutNotices(ctx, notice.ClientID, n.Now(), waits)
+func (n *Notifier) failed(ctx context.Context, notice store.Notice, why error) error {
+	n.Log.Warn("a client was not told", "of", notice.Kind, "client_id", notice.ClientID, "attempts", notice.Attempts+1, "error", why)
+	givenUp, err := n.Store.PostponeNotices(ctx, notice.ClientID, n.Now(), waits)
 	for _, sub := range givenUp {
-		n.Store.Record(store.Event{At: n.Now(), Kind: "app not told of sign-out", Sub: sub, ClientID: notice.ClientID, Detail: "it did not answer"})
+		n.Store.Record(store.Event{At: n.Now(), Kind: "app not told", Sub: sub, ClientID: notice.ClientID, Detail: "it did not answer"})
 	}
 	return err
 }
 
-// deliver sends one logout token, by POST. Each attempt has a token of its own: to
-// a client that heard the first and was not heard itself, the same jti would be a
-// replay.
-func (n *Notifier) deliver(ctx context.Context, notice store.LogoutNotice) error {
+// deliver sends one token. Each attempt has a token of its own: to a client that
+// heard the first and was not heard itself, the same jti would be a replay.
+func (n *Notifier) deliver(ctx context.Context, notice store.Notice) error {
 	client := n.Store.Client(notice.ClientID)
-	if client == nil || client.Disabled || client.BackchannelLogoutURI == "" {
-		return nil // it wants to know no more
+	if client == nil || client.Disabled {
+		return nil // nobody is there
 	}
-	compact, err := n.logoutToken(client, notice)
-	if err != nil {
+	m, err := n.message(ctx, client, notice)
+	if err != nil || m.uri == "" { // it wants to know no more
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	body := url.Values{"logout_token": {compact}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, client.BackchannelLogoutURI, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.uri, strings.NewReader(m.body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := n.Client(client.BackchannelLogoutURI).Do(req)
+	req.Header.Set("Content-Type", m.mediaType)
+	req.Header.Set("Accept", "application/json")
+	resp, err := n.Client(m.uri).Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
-	// Back-Channel Logout §2.8: "OPs should be prepared to also process an HTTP 204
-	// No Content response as a successful response."
-	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNoContent {
+	if !slices.Contains(m.taken, resp.StatusCode) {
 		return fmt.Errorf("the client answered %s", resp.Status)
 	}
 	return nil
 }
 
-func (n *Notifier) logoutToken(client *oauth.Client, notice store.LogoutNotice) (string, error) {
-	now := n.Now()
-	return n.Keys.SignLogoutToken(client.IDTokenSigningAlg, token.LogoutToken{
-		Issuer: n.Issuer, Subject: notice.Sub, Audience: client.ID, SessionID: notice.SessionID,
-		IssuedAt: now.Unix(), ExpiresAt: now.Add(tokenLifetime).Unix(), JWTID: grant.Opaque(n.Random, ""),
-	})
+// message is what a client is sent.
+type message struct {
+	uri, mediaType, body string // uri is empty where the client did not ask to be told
+	taken                []int  // the answers that mean that it knows
+}
+
+func (n *Notifier) message(ctx context.Context, client *oauth.Client, notice store.Notice) (message, error) {
+	if notice.Kind == store.OfConsent {
+		return n.consentEnded(ctx, client, notice)
+	}
+	return n.logout(client, notice)
 }

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/internal/sqlite"
+)
+
+// Notice is a client that is still to be told of something: of the end of a
+// session, or of what a person took back.
+type Notice struct {
+	ID            int64
+	Kind          string // OfLogout or OfConsent
+	ClientID, Sub string
+	SessionID     string    // of a logout
+	Reason        string    // of a consent's end
+	HappenedAt    time.Time // of a consent's end
+	Attempts      int       // that failed
+}
+
+// What a notice is of.
+const (
+	OfLogout  = "logout"
+	OfConsent = "consent"
+)
+
+// notify puts down the clients that are to be told: who got an ID token in the
+// session, and registered where to hear of its end. It is on disk with the end
+// itself, so that neither is there without the other.
+//
+// Back-Channel Logout §2.3: "OPs supporting back-channel logout need to keep
+// track of the set of logged-in RPs"
+func (was ended) notify(ctx context.Context, tx *sqlite.Tx, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO notices (client_id, sub, sid, attempts, due_at)
+		SELECT DISTINCT g.client_id, ?1, ?2, 0, ?3 FROM grants g JOIN clients c ON c.client_id = g.client_id
+		WHERE g.session_id = ?2 AND g.session_id != '' AND instr(' ' || g.scope || ' ', ' openid ') > 0
+			AND c.disabled_at IS NULL AND coalesce(c.metadata ->> '$.backchannel_logout_uri', '') != ''`,
+		was.sub, was.sid, ms(now))
+	return err
+}
+
+// notifyOfAll is notify for every live session of a person.
+func notifyOfAll(ctx context.Context, tx *sqlite.Tx, sub string, now time.Time) error {
+	ids, err := column(tx.Query(ctx, "SELECT sid FROM sessions WHERE sub = ? AND expires_at > ?", sub, ms(now)))
+	if err != nil {
+		return err
+	}
+	for _, sid := range ids {
+		if err := (ended{sid, sub}).notify(ctx, tx, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takenBack is a person and a client to whom less was left.
+type takenBack struct{ clientID, sub, reason string }
+
+// notifyOfConsents puts down the clients that are to be told of what a transaction
+// took from them, and that registered where to hear of it. A notice that waits
+// already gives way: what the client is told is what remains.
+func (r *revocations) notifyOfConsents(ctx context.Context, tx *sqlite.Tx) error {
+	for _, t := range r.takenBack {
+		if _, err := tx.Exec(ctx, `INSERT OR REPLACE INTO notices (client_id, sub, sid, kind, reason, happened_at, attempts, due_at)
+			SELECT client_id, ?2, '', 'consent', ?3, ?4, 0, ?4 FROM clients
+			WHERE client_id = ?1 AND disabled_at IS NULL AND coalesce(metadata ->> '$.security_events_uri', '') != ''`,
+			t.clientID, t.sub, t.reason, ms(r.at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remaining is what a client may still do for a person: of every grant that has
+// not ended, and that has a token left which works or can be renewed.
+func (s *Store) Remaining(ctx context.Context, sub, clientID string, now time.Time) (oauth.Scope, error) {
+	held, err := column(s.db.Query(ctx, `SELECT g.scope FROM grants g WHERE g.client_id = ?1 AND g.sub = ?2 AND g.revoked_at IS NULL
+		AND (g.expires_at IS NULL OR g.expires_at > ?3) AND (g.tokens_end_at > ?3 OR EXISTS (SELECT 1 FROM refresh_tokens t
+			WHERE t.grant_id = g.id AND t.spent_at IS NULL AND t.expires_at > ?3 AND t.idle_expires_at > ?3))`, clientID, sub, ms(now)))
+	var all oauth.Scope
+	for _, scope := range held {
+		all = all.Union(oauth.ParseScope(scope))
+	}
+	return all, err
+}
+
+// notifying runs a write that may end sessions, and wakes whoever sends notices.
+func (s *Store) notifying(ctx context.Context, do func(context.Context, *sqlite.Tx) error) error {
+	err := s.db.Write(ctx, do)
+	if err == nil {
+		s.wakeNotifier()
+	}
+	return err
+}
+
+func (s *Store) wakeNotifier() {
+	select {
+	case s.noticed <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// Noticed gets a value when there may be new notices.
+func (s *Store) Noticed() <-chan struct{} { return s.noticed }
+
+// ClientsToNotify lists the clients that have a notice due, those that wait
+// longest first, and tells whether any notice is left at all.
+func (s *Store) ClientsToNotify(ctx context.Context, now time.Time) (due []string, left bool, err error) {
+	if due, err = column(s.db.Query(ctx, "SELECT client_id FROM notices WHERE due_at <= ? GROUP BY client_id ORDER BY min(due_at)", ms(now))); err != nil {
+		return nil, false, err
+	}
+	return due, left, s.db.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM notices)").Scan(&left)
+}
+
+// NextNotice returns the notice that a client has been waiting for
+// longest. ErrNotFound: none is due.
+func (s *Store) NextNotice(ctx context.Context, clientID string, now time.Time) (Notice, error) {
+	n := Notice{ClientID: clientID}
+	var happened int64
+	err := s.db.QueryRow(ctx, "SELECT id, kind, sub, sid, reason, happened_at, attempts FROM notices WHERE client_id = ? AND due_at <= ? ORDER BY due_at, id LIMIT 1",
+		clientID, ms(now)).Scan(&n.ID, &n.Kind, &n.Sub, &n.SessionID, &n.Reason, &happened, &n.Attempts)
+	n.HappenedAt = time.UnixMilli(happened).UTC()
+	return n, notFound(err)
+}
+
+// ForgetNotice is for a client that knows, or that is told no more.
+func (s *Store) ForgetNotice(ctx context.Context, id int64) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM notices WHERE id = ?", id)
+		return err
+	})
+}
+
+// PostponeNotices notes that a client did not take a notice: all that are due
+// have failed with it, because nobody is there. waits is how long each waits after
+// its first failure, its second, and so on. Those that have waited for all of it are
+// given up; their people are returned.
+func (s *Store) PostponeNotices(ctx context.Context, clientID string, now time.Time, waits []time.Duration) (givenUp []string, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		for attempts, wait := range waits {
+			if _, err := tx.Exec(ctx, "UPDATE notices SET attempts = attempts + 1, due_at = ? WHERE client_id = ? AND due_at <= ? AND attempts = ?",
+				ms(now.Add(wait)), clientID, ms(now), attempts); err != nil {
+				return err
+			}
+		}
+		var err error
+		givenUp, err = column(tx.Query(ctx, "DELETE FROM notices WHERE client_id = ? AND due_at <= ? RETURNING sub", clientID, ms(now)))
+		return err
+	})
+	return givenUp, err
+}

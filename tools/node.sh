@@ -18,5 +18,5 @@ else
 	echo "$path"
 	exit
 fi
-echo "NOT RUN: the tests with openid-client and oauth4webapi (internal/e2e/node). $missing; all others run." >&2
+echo "NOT RUN: the tests with openid-client, oauth4webapi and oidc-client-ts (internal/e2e/node). $missing; all others run." >&2
 echo none

@@ -3,7 +3,11 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"errors"
+	"encoding/pem"
+	"maps"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +58,21 @@ func nodeModules(t *testing.T, dir string) {
 	}
 }
 
+// runNode runs a file of tests against a World, with more in its environment.
+func (w *World) runNode(t *testing.T, node, file string, environment ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, node, "--no-warnings", "--test", "--test-reporter=spec", file)
+	run.Dir, run.WaitDelay = "node", time.Second
+	run.Env = append(append(os.Environ(), "E2E_ISSUER="+w.Auth, "E2E_API="+w.Acme, "E2E_DREAMS="+w.Dreams), environment...)
+	out, err := run.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
 // Clients that others wrote, which know the issuer's URL and what they are
 // registered with: openid-client and oauth4webapi, in node/*.test.mjs.
 func TestClientsFromNPM(t *testing.T) {
@@ -64,22 +83,37 @@ func TestClientsFromNPM(t *testing.T) {
 	if err != nil || len(tests) == 0 {
 		t.Fatalf("no tests in node: %v", err)
 	}
+	variables := map[string]string{"DEVICE_POLL_INTERVAL": "1s", "ALLOW_PRIVATE_URIS": "on"}
 	for _, file := range tests {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			w := New(t, Options{Env: map[string]string{"DEVICE_POLL_INTERVAL": "1s", "ALLOW_PRIVATE_URIS": "on"}})
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-			defer cancel()
-			run := exec.CommandContext(ctx, node, "--no-warnings", "--test", "--test-reporter=spec", filepath.Base(file))
-			run.Dir, run.WaitDelay = "node", time.Second
-			run.Env = append(os.Environ(), "E2E_ISSUER="+w.Auth, "E2E_API="+w.Acme, "E2E_DREAMS="+w.Dreams)
-			out, err := run.CombinedOutput()
-			t.Logf("%s", out)
-			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-				t.Fatalf("%s: %v", file, exit)
-			} else if err != nil {
-				t.Fatal(err)
-			}
+			New(t, Options{Env: variables}).runNode(t, node, filepath.Base(file))
 		})
 	}
+	// The issuer is then https, and so is what a proof of DPoP is made for.
+	t.Run("behind a TLS proxy", func(t *testing.T) {
+		t.Parallel()
+		var authserver *url.URL
+		running := make(chan struct{})
+		proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			<-running
+			r.SetURL(authserver)
+			r.Out.Host = r.In.Host
+		}}
+		front, back := httptest.NewTLSServer(proxy), httptest.NewServer(proxy)
+		t.Cleanup(front.Close)
+		t.Cleanup(back.Close)
+		env := map[string]string{"AUTHSERVER_URL": front.URL, "AUTHSERVER_BACKCHANNEL_URL": back.URL}
+		maps.Copy(env, variables)
+		w := New(t, Options{Env: env})
+		authserver, _ = url.Parse(w.Auth) // we made it
+		close(running)
+		w.Auth = front.URL
+		certificate := filepath.Join(t.TempDir(), "ca.pem")
+		encoded := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw})
+		if err := os.WriteFile(certificate, encoded, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		w.runNode(t, node, "extensions.test.mjs", "NODE_EXTRA_CA_CERTS="+certificate)
+	})
 }

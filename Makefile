@@ -1,4 +1,4 @@
-# Nothing but Go is needed; each line below can be typed by hand as well.
+# Nothing but Go is needed to run it; each line below can be typed by hand as well.
 
 GOTESTFLAGS ?=
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	authserver "example.com/acme-dreams/authserver/server"
 )
 
 // RFC 7009 §2.1: a refresh token takes the access tokens of its grant with it.
@@ -381,5 +379,5 @@ func (w *World) startAuthserver(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.start(t, listener, authserver.New, w.config("authserver", Options{}), nil)
+	w.start(t, listener, "authserver", Options{})
 }

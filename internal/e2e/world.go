@@ -30,6 +30,7 @@ import (
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/metrics"
 	"example.com/acme-dreams/internal/program"
+	"example.com/acme-dreams/internal/tracing"
 )
 
 // Options change a World. The zero value is the three programs as they are.
@@ -109,9 +110,6 @@ func New(t testing.TB, o Options) *World {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Stop)
-	compose := map[string]func(context.Context, program.Config) (program.Server, error){
-		"authserver": authserver.New, "acme": acme.New, "dreams": dreams.New,
-	}
 	for i, name := range []string{"authserver", "acme", "dreams"} {
 		if o.Only != nil && !slices.Contains(o.Only, name) {
 			_ = listeners[i].Close()
@@ -125,9 +123,13 @@ func New(t testing.TB, o Options) *World {
 			w.serve(t, listeners[i], o.Resource)
 			continue
 		}
-		w.start(t, listeners[i], compose[name], w.config(name, o), o.Eavesdrop)
+		w.start(t, listeners[i], name, o)
 	}
 	return w
+}
+
+var compose = map[string]func(context.Context, program.Config) (program.Server, error){
+	"authserver": authserver.New, "acme": acme.New, "dreams": dreams.New,
 }
 
 // role is what a program is called in a transcript.
@@ -153,17 +155,24 @@ func (w *World) config(name string, o Options) program.Config {
 	}
 }
 
-func (w *World) start(t testing.TB, listener net.Listener, compose func(context.Context, program.Config) (program.Server, error), c program.Config, eavesdrop *eavesdropper) {
+func (w *World) start(t testing.TB, listener net.Listener, name string, o Options) {
 	t.Helper()
+	c := w.config(name, o)
 	ctx, cancel := context.WithCancel(context.Background())
-	server, err := compose(ctx, c)
+	tracer, err := tracing.Start(ctx, name, string(c.Env.TraceEndpoint), c.Log)
 	if err != nil {
 		cancel()
 		t.Fatal(err)
 	}
-	var handler http.Handler = server
-	if eavesdrop != nil {
-		handler = eavesdrop.at(handler)
+	c.Back = tracer.Transport(c.Back)
+	server, err := compose[name](ctx, c)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	handler := tracer.Handler(server)
+	if o.Eavesdrop != nil {
+		handler = o.Eavesdrop.at(handler)
 	}
 	var running sync.WaitGroup
 	running.Go(func() { server.Work(ctx) })
@@ -174,6 +183,7 @@ func (w *World) start(t testing.TB, listener net.Listener, compose func(context.
 		if err := server.Close(); err != nil {
 			t.Errorf("closing a server: %v", err)
 		}
+		tracer.Stop()
 	})
 }
 

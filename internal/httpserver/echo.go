@@ -21,6 +21,7 @@ import (
 
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/metrics"
+	"example.com/acme-dreams/internal/tracing"
 )
 
 // Settings is what the programs' servers differ in.
@@ -147,12 +148,16 @@ func (s Settings) observe(e *echo.Echo) echo.MiddlewareFunc {
 				route = "other" // where there is none Echo gives the path as it came
 			}
 			requests.Observe(route, r.Method, status, took)
+			tracing.Route(r.Context(), r.Method, route)
 			if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
 				return nil
 			}
 			line := []any{"method", r.Method, "route", route, "status", status, "took", took}
 			if id, ok := c.Get(clientKey).(string); ok {
 				line = append(line, "client_id", id)
+			}
+			if id := tracing.ID(r.Context()); id != "" {
+				line = append(line, "trace_id", id)
 			}
 			s.Log.DebugContext(r.Context(), "request", line...)
 			return nil

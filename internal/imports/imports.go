@@ -4,7 +4,7 @@ package imports
 
 // infrastructure is what every program is composed with.
 var infrastructure = []string{
-	"internal/backchannel", "internal/check", "internal/dpop", "internal/environment", "internal/httpserver", "internal/metrics", "internal/outbound", "internal/program", "internal/sqlite",
+	"internal/backchannel", "internal/check", "internal/dpop", "internal/environment", "internal/httpserver", "internal/metrics", "internal/outbound", "internal/program", "internal/sqlite", "internal/tracing",
 }
 
 // mayImport has a line for every package of ours: the packages of ours that it
@@ -66,8 +66,9 @@ var mayImport = map[string][]string{
 	"internal/backchannel": {"internal/environment"},
 	"internal/metrics":     {},
 	"internal/outbound":    {},
-	"internal/httpserver":  {"internal/environment", "internal/metrics"},
-	"internal/program":     {"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/metrics", "internal/sqlite"},
+	"internal/tracing":     {},
+	"internal/httpserver":  {"internal/environment", "internal/metrics", "internal/tracing"},
+	"internal/program":     {"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/metrics", "internal/sqlite", "internal/tracing"},
 	"internal/dev":         {"internal/environment", "seed"},
 
 	// What composes all three, to test and to measure them.
@@ -87,6 +88,7 @@ var mayKnow = map[string][]string{
 	"modernc.org/sqlite":        {"internal/sqlite", "internal/e2e/...", "internal/bench/..."},
 	"github.com/pressly/goose":  {"internal/sqlite"},
 	"github.com/prometheus":     {"internal/metrics"},
+	"go.opentelemetry.io":       {"internal/tracing"},
 	"github.com/caarlos0/env":   {"internal/environment"},
 	"github.com/chromedp":       {"internal/e2e/..."},
 	"github.com/golang-jwt/jwt": {"authserver/token", "authserver/grant", "acme/bearer", "internal/dpop", "internal/e2e/...", "internal/bench/..."},

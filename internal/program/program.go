@@ -24,6 +24,7 @@ import (
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/metrics"
+	"example.com/acme-dreams/internal/tracing"
 )
 
 // Config is what a server is composed from. Time and randomness are fields, so
@@ -125,6 +126,13 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		return fail(name, 2, err)
 	}
 	defer shown()
+	tracer, err := tracing.Start(ctx, name, string(env.TraceEndpoint), log)
+	if err != nil {
+		_ = listener.Close()
+		return fail(name, 2, Unusable{"OTEL_EXPORTER_OTLP_ENDPOINT", string(env.TraceEndpoint), err.Error()})
+	}
+	defer tracer.Stop()
+	config.Back = tracer.Transport(config.Back)
 	server, err := compose(ctx, config)
 	if err != nil {
 		_ = listener.Close()
@@ -144,7 +152,7 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		server.Work(ctx)
 	}()
 	fmt.Printf("%-10s %s  (listening on %s, data in %s)\n", name, public(env), listener.Addr(), env.DataDir)
-	err = httpserver.Run(ctx, listener, server, log)
+	err = httpserver.Run(ctx, listener, tracer.Handler(server), log)
 	stop() // Work ends, also where serving failed by itself
 	select {
 	case <-worked:

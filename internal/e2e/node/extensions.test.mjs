@@ -145,7 +145,7 @@ test("RP-initiated logout, and the logout token that the client hears", async ()
 	assert.equal(page.answer?.href, `${dreams}/bye?state=S`);
 	await assert.rejects(signIn(config, { browser, parameters: { prompt: "none" } }), { error: "login_required" });
 
-	for (let tries = 0; tries < 50 && heard.length === 0; tries++) await new Promise((done) => setTimeout(done, 100));
+	for (let tries = 0; tries < 200 && heard.length === 0; tries++) await new Promise((done) => setTimeout(done, 100));
 	listener.close();
 	const keys = createRemoteJWKSet(new URL(config.serverMetadata().jwks_uri));
 	const { payload } = await jwtVerify(heard[0], keys, { issuer: issuer.origin, audience: config.clientMetadata().client_id, typ: "logout+jwt", requiredClaims: ["jti", "exp", "sid", "sub"] });

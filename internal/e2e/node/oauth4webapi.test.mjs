@@ -111,7 +111,9 @@ test("device grant", async () => {
 	const device = await oauth.processDeviceAuthorizationResponse(server, tv, answer);
 	const poll = async () => oauth.processDeviceCodeResponse(server, tv, await oauth.deviceCodeGrantRequest(server, tv, oauth.None(), device.device_code, overHTTP));
 	await assert.rejects(poll(), { error: "authorization_pending" });
-	await assert.rejects(poll(), { error: "slow_down" });
+	let refusal; // a loaded computer may ask too slowly to be told so
+	for (let tries = 0; tries < 20 && refusal?.error !== "slow_down"; tries++) refusal = await poll().catch((e) => e);
+	assert.equal(refusal.error, "slow_down");
 	await new Browser().typeCode(device.verification_uri_complete, device.user_code);
 	await new Promise((done) => setTimeout(done, (device.interval + 5) * 1000 + 100)); // RFC 8628 §3.5: "increased by 5 seconds"
 	assert.equal((await poll()).scope, "profile");

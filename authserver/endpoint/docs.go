@@ -23,7 +23,7 @@ func (e *Endpoints) ScopesPage(c echo.Context) error {
 		}
 		clients := e.Store.Clients()
 		for _, id := range slices.Sorted(maps.Keys(clients)) {
-			if clients[id].Scope.Has(p.Name) && !clients[id].SelfRegistered() {
+			if clients[id].Scope.Has(p.Name) && clients[id].Seeded() {
 				doc.Clients = append(doc.Clients, id)
 			}
 		}
@@ -45,7 +45,7 @@ func (e *Endpoints) detailsDocs() []page.DetailsDoc {
 			doc.Fields = append(doc.Fields, page.FieldDoc(f))
 		}
 		for _, id := range slices.Sorted(maps.Keys(e.Store.Clients())) {
-			if slices.Contains(e.Store.Client(id).AuthorizationDetailsTypes, t.Name) {
+			if c := e.Store.Client(id); c.Seeded() && slices.Contains(c.AuthorizationDetailsTypes, t.Name) {
 				doc.Clients = append(doc.Clients, id)
 			}
 		}

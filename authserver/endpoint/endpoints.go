@@ -105,6 +105,7 @@ func Rules() []check.Rule {
 		check.Rules("registration: sector", sectorChecks),
 		check.Rules("registration management: who asks", managementChecks),
 		check.Rules("registration management: an update", updateChecks),
+		check.Rules("developer portal: whose application it is", ownershipChecks),
 		check.Rules("revocation feed", feedChecks),
 		check.Rules("logout request", logoutRequestChecks),
 	)
@@ -187,6 +188,7 @@ func (e *Endpoints) frame(c echo.Context, title string) views.Frame {
 		link.Current = c.Request().URL.Path == link.Href
 		f.Nav = append(f.Nav, link)
 	}
+	f.Nav = append(f.Nav, views.Link{Label: "Developer", Href: "/developer", Current: strings.HasPrefix(c.Request().URL.Path, "/developer")})
 	if session.User.Operator {
 		f.Nav = append(f.Nav, views.Link{Label: "People", Href: "/operator/users", Current: c.Request().URL.Path == "/operator/users"})
 	}

@@ -76,6 +76,12 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/docs/errors", e.ErrorsPage, "", "ours", false},
 		{get, "/docs/errors/:code", e.ErrorCodePage, "", "RFC 6749 §5.2", false},
 		{get, "/docs/glossary", e.GlossaryPage, "", "ours", false},
+		// The developer portal.
+		{get, "/developer", e.Developer, "", "ours", false},
+		{get, "/developer/new", e.NewApplicationPage, "", "RFC 6749 §2", false},
+		{post, "/developer/new", e.NewApplication, "", "RFC 6749 §2", false},
+		{get, "/developer/apps/:client_id", e.ApplicationPage, "", "ours", false},
+		{post, "/developer/apps/:client_id", e.ChangeApplication, "", "ours", false},
 		// The operator's.
 		{get, "/operator/users", e.People, "", "ours", false},
 		{post, "/operator/users", e.LockPerson, "", "ours", false},

@@ -24,6 +24,7 @@ func attacks() []Attack {
 		tokenAttacks,
 		grantAttacks,
 		registrationAttacks,
+		portalAttacks,
 		acmeAttacks,
 		dpopAttacks,
 		siteAttacks,

@@ -1,0 +1,369 @@
+package endpoint
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/page"
+	"example.com/acme-dreams/authserver/store"
+	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/views"
+)
+
+// ownership is who asks for the page of an application, and for whose.
+type ownership struct {
+	Person oauth.User
+	Client *oauth.Client
+}
+
+var ownershipChecks = []check.Check[ownership]{
+	check.New("application belongs to the person who asks", "ours", applicationIsOwn),
+}
+
+// To know an application's client_id is not to own it: every address that it
+// sends people to shows it. Somebody else's is not there, as if there were none.
+func applicationIsOwn(o ownership) error {
+	if o.Client.Owner != o.Person.Sub && !o.Person.Operator {
+		return echo.ErrNotFound
+	}
+	return nil
+}
+
+// application finds the application that a page is about.
+func (e *Endpoints) application(c echo.Context) (store.Session, *oauth.Client, error) {
+	session, err := e.signedIn(c)
+	if err != nil {
+		return session, nil, err
+	}
+	client := e.Store.Client(c.Param("client_id"))
+	if client == nil {
+		return session, nil, echo.ErrNotFound
+	}
+	return session, client, check.Run(c.Request().Context(), e.Checks, ownershipChecks, ownership{session.User, client})
+}
+
+// developerFrame is the frame with the way here.
+func (e *Endpoints) developerFrame(c echo.Context, title string) views.Frame {
+	f := e.frame(c, title)
+	if title != "" {
+		f.Crumbs = []views.Link{{Label: "Developer", Href: "/developer"}, {Label: title, Current: true}}
+	}
+	return f
+}
+
+// linesShown is how many applications the operator's list has: strangers
+// register as many as they like.
+const linesShown = 200
+
+// Developer lists a person's applications.
+func (e *Endpoints) Developer(c echo.Context) error {
+	session, err := e.signedIn(c)
+	if err != nil {
+		return err
+	}
+	all := e.Store.Applications(session.User)
+	view := page.DeveloperView{Operator: session.User.Operator}
+	if len(all) > linesShown {
+		view.More, all = len(all)-linesShown, all[:linesShown]
+	}
+	if c.QueryParam("deleted") != "" {
+		view.Notice = "The application was deleted. Its tokens stop working within 2 seconds."
+	}
+	owners, err := e.owners(c, view.Operator)
+	if err != nil {
+		return err
+	}
+	for _, client := range all {
+		view.Applications = append(view.Applications, page.ApplicationLine{
+			ClientID: client.ID, Name: client.Name, Kind: kindInWords(client), Since: day(client.Since), Disabled: client.Disabled, Owner: ownerInWords(client, owners),
+		})
+	}
+	return render(c, http.StatusOK, page.Developer(e.developerFrame(c, ""), view))
+}
+
+func (e *Endpoints) owners(c echo.Context, wanted bool) (map[string]string, error) {
+	names := map[string]string{}
+	if !wanted {
+		return names, nil
+	}
+	users, err := e.Store.Users(c.Request().Context())
+	for _, user := range users {
+		names[user.Sub] = user.Name
+	}
+	return names, err
+}
+
+func ownerInWords(client *oauth.Client, owners map[string]string) string {
+	switch {
+	case client.Seeded():
+		return "came with Acme"
+	case client.SelfRegistered():
+		return "registered itself"
+	}
+	return owners[client.Owner]
+}
+
+// ApplicationPage shows an application, a tab at a time.
+func (e *Endpoints) ApplicationPage(c echo.Context) error {
+	session, client, err := e.application(c)
+	if err != nil {
+		return err
+	}
+	view, err := e.applicationView(c, session, client, c.QueryParam("tab"))
+	if err != nil {
+		return err
+	}
+	view.Notice = saved[c.QueryParam("done")]
+	if sent := limit(c.QueryParam("try"), maxURI); view.Tab == page.AddressesTab && sent != "" {
+		view.Try.Value = sent
+		view.Tried = tryRedirectURI(client, sent)
+	}
+	return render(c, http.StatusOK, page.Application(e.developerFrame(c, client.Name), view))
+}
+
+// saved is what a page says after a change, by the value of ?done=.
+var saved = map[string]string{
+	"saved": "It is saved, and holds from now on.", "ended": "The secret was ended.", "key": "The key is registered. The application may sign with it at once.",
+	"keys-removed": "The keys were removed.", "disabled": "The application is disabled.", "enabled": "The application is in use again.",
+}
+
+// tryRedirectURI compares an address with every registered one, as /authorize does.
+func tryRedirectURI(client *oauth.Client, sent string) []page.TriedURI {
+	var all []page.TriedURI
+	for _, registered := range client.RedirectURIs {
+		alone := oauth.Client{Kind: client.Kind, RedirectURIs: []string{registered}}
+		all = append(all, page.TriedURI{
+			Registered: registered, Matches: alone.RedirectURIRegistered(sent), AnyPort: sent != registered, Difference: views.DiffStrings(registered, sent),
+		})
+	}
+	slices.SortStableFunc(all, func(a, b page.TriedURI) int { return len(b.Difference.Same) - len(a.Difference.Same) })
+	if i := slices.IndexFunc(all, func(one page.TriedURI) bool { return one.Matches }); i >= 0 {
+		return all[i : i+1]
+	}
+	return all
+}
+
+// refusalsShown is how many errors an application's page has.
+const refusalsShown = 100
+
+// applicationView words an application as it is registered.
+func (e *Endpoints) applicationView(c echo.Context, session store.Session, client *oauth.Client, tab string) (page.ApplicationView, error) {
+	refusals, err := e.Store.Refusals(c.Request().Context(), client.ID, refusalsShown)
+	view := page.ApplicationView{
+		ClientID: client.ID, Name: client.Name, Kind: kindInWords(client), Tab: tab, CSRF: e.csrf(c), Disabled: client.Disabled, Verified: client.Verified,
+		CanDelete: !client.Seeded(), ErrorCount: len(refusals), ReadOnly: readOnly(client),
+		MayHaveSecret: !client.Public() && !client.SelfRegistered(),
+		MayMakeSecret: len(client.Secrets) < oauth.MaxSecrets,
+		Snippets:      e.snippets(client, ""), SnippetNote: snippetNote(client),
+		Try:     views.Field{ID: "try", Name: "try", Label: "Paste what your application sends as redirect_uri", Attrs: map[string]any{"maxlength": maxURI}},
+		Confirm: views.Field{ID: "confirm", Name: "confirm", Label: "Type the application’s name to delete it", Autocomplete: "off"},
+	}
+	if !slices.Contains([]string{page.CredentialsTab, page.AddressesTab, page.PermissionsTab, page.CodeTab, page.ErrorsTab, page.SettingsTab, page.DeleteTab}, tab) {
+		view.Tab = page.OverviewTab
+	}
+	for _, r := range refusals {
+		entry, _ := oauth.ErrorByCode(r.Code)
+		view.Refusals = append(view.Refusals, page.RefusalLine{
+			Time: dayTime(r.At), DateTime: r.At.Format(time.RFC3339), Endpoint: r.Endpoint, Code: r.Code, Description: r.Description, Meaning: entry.Meaning,
+		})
+	}
+	view.Facts = applicationFacts(client)
+	e.credentialsView(&view, client)
+	if client.MayUse(oauth.AuthorizationCodeGrant) || client.MayUse(oauth.ImplicitGrant) || client.Kind == nativeKind {
+		view.RedirectURIs, view.PostLogoutURIs = redirectURIsField(strings.Join(client.RedirectURIs, "\n"), client.Kind), postLogoutField(strings.Join(client.PostLogoutRedirectURIs, "\n"))
+	}
+	view.People = e.peopleForm(c, session, draftOf(client), client)
+	e.settingsView(&view, client)
+	return view, err
+}
+
+// readOnly says why somebody who may see an application cannot change what it is
+// registered with.
+func readOnly(client *oauth.Client) string {
+	switch {
+	case client.Seeded():
+		return "This application came with Acme: what it is registered with stands in seed/clients.json. Here you can rotate its secret, and disable it."
+	case client.SelfRegistered():
+		return "This application registered itself, and manages what it registered (RFC 7592). Here you can disable it, or delete it."
+	}
+	return ""
+}
+
+func applicationFacts(client *oauth.Client) []views.Fact {
+	facts := []views.Fact{
+		{Term: "Authenticates by", Text: strings.Join(client.AuthMethods, ", ")},
+		{Term: "Grant types", Text: strings.Join(client.GrantTypes, ", ")},
+		{Term: "May ask for", Text: client.Scope.String()},
+		{Term: "Registered", Text: day(client.Since)},
+	}
+	if len(client.RedirectURIs) > 0 {
+		facts = append(facts, views.Fact{Term: "Redirect URIs", Text: strings.Join(client.RedirectURIs, ", ")})
+	}
+	if client.Purpose != "" {
+		facts = append(facts, views.Fact{Term: "Purpose", Text: client.Purpose})
+	}
+	return facts
+}
+
+// ChangeApplication takes every form of an application's page: the button says
+// what is to be done.
+func (e *Endpoints) ChangeApplication(c echo.Context) error {
+	session, client, err := e.application(c)
+	if err != nil {
+		return err
+	}
+	form, err := e.readPage(c)
+	if err != nil {
+		return err
+	}
+	a := applicationChange{e, c, session, client, form}
+	act, known := applicationActions[form.Get("action")]
+	switch {
+	case !known:
+		return echo.NewHTTPError(http.StatusBadRequest, "there is no such action")
+	case !allowedAction(client, form.Get("action")):
+		return echo.NewHTTPError(http.StatusForbidden, readOnly(client))
+	}
+	return act(a)
+}
+
+// allowedAction tells what may be done to an application that nobody registered
+// at the portal; to the others everything.
+func allowedAction(client *oauth.Client, action string) bool {
+	switch {
+	case client.Seeded():
+		return slices.Contains([]string{"make-secret", "end-secret", "disable", "enable"}, action)
+	case client.SelfRegistered():
+		return slices.Contains([]string{"disable", "enable", "delete"}, action)
+	}
+	return true
+}
+
+// applicationChange is a form that was sent, and by whom.
+type applicationChange struct {
+	*Endpoints
+	c       echo.Context
+	session store.Session
+	client  *oauth.Client
+	form    oauth.Parameters
+}
+
+var applicationActions = map[string]func(applicationChange) error{
+	"permissions": applicationChange.permissions, "preview": applicationChange.preview, "addresses": applicationChange.addresses,
+	"make-secret": applicationChange.makeSecret, "end-secret": applicationChange.endSecret,
+	"keys": applicationChange.keys, "remove-keys": applicationChange.removeKeys, "settings": applicationChange.settings,
+	"disable": applicationChange.disable, "enable": applicationChange.enable, "delete": applicationChange.delete,
+}
+
+// change stores a change, or returns what is wrong with it.
+func (a applicationChange) change(what string, change func(*oauth.Client) problems) (problems, error) {
+	var wrong problems
+	err := a.Store.ChangeApplication(background(a.c), a.client.ID, func(client *oauth.Client) error {
+		if wrong = change(client); len(wrong) > 0 {
+			return errShown
+		}
+		return nil
+	}, a.Now())
+	switch {
+	case errors.Is(err, errShown):
+		return wrong, nil
+	case errors.Is(err, store.ErrNotFound):
+		return nil, echo.ErrNotFound // it has just been deleted
+	case err == nil:
+		a.record(a.c, "application changed", a.session.User.Sub, a.client.ID, what)
+	}
+	return nil, err
+}
+
+// done leads back to a tab, which says what was done.
+func (a applicationChange) done(tab, what string) error {
+	return a.c.Redirect(http.StatusSeeOther, "/developer/apps/"+url.PathEscape(a.client.ID)+"?tab="+tab+"&done="+what)
+}
+
+// finish leads back to a tab, or shows it again with what is wrong.
+func (a applicationChange) finish(tab, what string, wrong problems, err error, fill func(*page.ApplicationView)) error {
+	switch {
+	case err != nil:
+		return err
+	case len(wrong) == 0:
+		return a.done(tab, what)
+	}
+	return a.again(tab, http.StatusUnprocessableEntity, wrong, fill)
+}
+
+// again shows the page with what was typed and what is wrong with it.
+func (a applicationChange) again(tab string, status int, wrong problems, fill func(*page.ApplicationView)) error {
+	view, err := a.applicationView(a.c, a.session, a.client, tab)
+	if err != nil {
+		return err
+	}
+	view.Errors = wrong.summary()
+	fill(&view)
+	return render(a.c, status, page.Application(a.developerFrame(a.c, a.client.Name), view))
+}
+
+func (a applicationChange) permissions() error {
+	d := readDraft(a.form)
+	d.Kind = a.client.Kind
+	wrong, err := a.change("what people see", func(client *oauth.Client) problems {
+		d.describe(client)
+		return append(d.problems(), a.judgeApplication(a.c, client)...)
+	})
+	return a.finish(page.PermissionsTab, "saved", wrong, err, func(v *page.ApplicationView) {
+		v.People = wrong.markForm(a.peopleForm(a.c, a.session, d, a.client))
+	})
+}
+
+func (a applicationChange) preview() error {
+	d := readDraft(a.form)
+	d.Kind = a.client.Kind
+	return a.again(page.PermissionsTab, http.StatusOK, nil, func(v *page.ApplicationView) {
+		v.People = a.peopleForm(a.c, a.session, d, a.client)
+	})
+}
+
+func (a applicationChange) addresses() error {
+	wrong, err := a.change("addresses", func(client *oauth.Client) problems {
+		client.RedirectURIs, client.PostLogoutRedirectURIs = lines(a.form.Get("redirect_uris")), lines(a.form.Get("post_logout_redirect_uris"))
+		kindNamed(client.Kind).grants(client)
+		return a.judgeApplication(a.c, client)
+	})
+	return a.finish(page.AddressesTab, "saved", wrong, err, func(v *page.ApplicationView) {
+		v.RedirectURIs, v.PostLogoutURIs = redirectURIsField(a.form.Get("redirect_uris"), a.client.Kind), postLogoutField(a.form.Get("post_logout_redirect_uris"))
+		wrong.mark(v.RedirectURIs, v.PostLogoutURIs)
+	})
+}
+
+func (a applicationChange) disable() error {
+	wrong, err := a.change("disabled", func(client *oauth.Client) problems { client.Disabled = true; return nil })
+	return a.finish(page.SettingsTab, "disabled", wrong, err, func(*page.ApplicationView) {})
+}
+
+func (a applicationChange) enable() error {
+	wrong, err := a.change("enabled", func(client *oauth.Client) problems { client.Disabled = false; return nil })
+	return a.finish(page.SettingsTab, "enabled", wrong, err, func(*page.ApplicationView) {})
+}
+
+// delete ends an application and everything that it was given, where its name
+// was typed: no other form of ours is a step to it.
+func (a applicationChange) delete() error {
+	if strings.TrimSpace(a.form.Get("confirm")) != a.client.Name {
+		wrong := problems{{"confirm", "This is not the application’s name: " + a.client.Name}}
+		return a.again(page.DeleteTab, http.StatusUnprocessableEntity, wrong, func(v *page.ApplicationView) {
+			v.Confirm.Value = limit(a.form.Get("confirm"), maxName)
+			wrong.mark(&v.Confirm)
+		})
+	}
+	if err := a.Store.DeleteClient(background(a.c), a.client.ID, "the application has gone", a.Now()); err != nil {
+		return err
+	}
+	a.record(a.c, "client deleted", a.session.User.Sub, a.client.ID, limit(a.client.Name, maxName))
+	return a.c.Redirect(http.StatusSeeOther, "/developer?deleted=1")
+}

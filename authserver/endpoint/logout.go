@@ -136,7 +136,8 @@ func (e *Endpoints) judgeLogout(c echo.Context, sent oauth.Parameters) (logoutRe
 // id_token_hint was not provided or if the supplied ID Token does not belong to
 // the current OP session with the RP and/or currently logged in End-User."
 func (r logoutRequest) hintOf(session store.Session) bool {
-	return r.Hint.Subject == session.User.Sub && (r.Hint.SessionID == session.ID || r.Hint.SessionID == "")
+	// Without sid it is of none: a television's, or that of an app with a password.
+	return r.Hint.Subject == session.User.Sub && r.Hint.SessionID != "" && r.Hint.SessionID == session.ID
 }
 
 // nobodyToSignOut is for a request that comes late: the answer is the same.

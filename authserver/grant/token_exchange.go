@@ -108,6 +108,7 @@ func (g TokenExchange) Authorize(ctx context.Context, client *oauth.Client, req 
 	}
 	issue, err := g.issue(ctx, client, nil, scope, oauth.Grant{
 		ID: subject.GrantID, ExpiresAt: time.Unix(subject.ExpiresAt, 0), AuthorizationDetails: string(subject.AuthorizationDetails),
+		Resource: subject.Audience, // named or not, the target is one of the old token's
 	}, req)
 	if err != nil {
 		return Issue{}, err

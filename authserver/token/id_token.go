@@ -70,6 +70,11 @@ func (k *Keys) ReadIDToken(compact string) (IDToken, error) {
 	if err != nil {
 		return IDToken{}, fmt.Errorf("%w: %w", ErrNotOurIDToken, err)
 	}
+	// OIDC Core §2 has exp and iat REQUIRED. An answer of userinfo that was signed
+	// has the same typ and neither: it tells of no sign-in.
+	if claims.ExpiresAt == 0 || claims.IssuedAt == 0 {
+		return IDToken{}, ErrNotOurIDToken
+	}
 	return IDToken(claims), nil
 }
 

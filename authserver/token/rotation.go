@@ -107,13 +107,15 @@ func (r Rotation) Apply(keys []Key) (changed []Key) {
 	}
 	changed = append(changed, next)
 	for _, k := range keys {
-		if k.Algorithm != next.Algorithm || k.ID == next.ID || k.Gone(next.SignsFrom) {
+		// One that is gone still verifies hints: what leaked may be an old copy.
+		revoke := r.RevokeOld && k.RevokedAt.IsZero()
+		if k.Algorithm != next.Algorithm || k.ID == next.ID || (k.Gone(next.SignsFrom) && !revoke) {
 			continue
 		}
 		if k.RetiredAt.IsZero() || k.RetiredAt.After(next.SignsFrom) {
 			k.RetiredAt = next.SignsFrom
 		}
-		if r.RevokeOld {
+		if revoke {
 			k.RevokedAt = next.SignsFrom
 		}
 		changed = append(changed, k)

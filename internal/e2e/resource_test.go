@@ -173,3 +173,21 @@ func TestTargetsInDiscovery(t *testing.T) {
 		t.Errorf("RFC 9728 §4: protected_resources %v, the resource is %v", named, resource["resource"])
 	}
 }
+
+// RFC 8693 §2.2.2: who leaves the target out of a token exchange does not get
+// another one than the subject token has.
+func TestAnExchangedTokenIsForNoOtherResource(t *testing.T) {
+	t.Parallel()
+	w := New(t, authserverAlone)
+	answer := w.Allow(w.SignedIn(t, "alice"), With(w.Request("openid profile email"), url.Values{"resource": {w.Auth}}), "email")
+	tokens := w.Token(t, Basic("dreams-web"), w.Redemption(answer))
+	if got := audience(t, tokens); !slices.Equal(got, []string{w.Auth}) {
+		t.Fatalf("aud %v: %s", got, tokens.Body)
+	}
+	for name, changes := range map[string]url.Values{"no target": {}, "Acme": {"resource": {w.Acme}}, "Acme as audience": {"audience": {w.Acme}}} {
+		exchanged := w.Token(t, Basic("dreams-web"), With(exchanged(tokens.String("access_token")), With(url.Values{"scope": {"profile"}}, changes)))
+		if got := exchanged.Refusal(); got != "400 invalid_target" {
+			t.Errorf("%s: %s, aud %v", name, got, audience(t, exchanged))
+		}
+	}
+}

@@ -2,13 +2,16 @@
 
 GOTESTFLAGS ?=
 
-.PHONY: help run test check generate bench prove reset
+.PHONY: help run doctor test check generate bench prove soak reset
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 run: ## start the three programs and say what to open; Ctrl-C stops them
 	@go build -o bin/dev ./internal/dev && exec bin/dev
+
+doctor: ## why the programs do not come together, and what to do: ports, names, clocks, disk
+	@go run ./internal/dev doctor
 
 test: ## all tests, in a real browser and with clients from npm; without: make test BROWSER=none NODE=none
 	@E2E_BROWSER="$$(sh tools/browser.sh '$(if $(filter command line,$(origin BROWSER)),$(BROWSER))')" && export E2E_BROWSER && \
@@ -31,6 +34,9 @@ bench: ## each endpoint beside what this computer can do at most
 
 prove: ## leave out each check of the protocol in turn: a test must notice
 	go test ./internal/e2e -run TestProve -count=1 -v -timeout=60m
+
+soak: ## what takes long: kills, restarts, timing; minutes: make soak SOAK_MINUTES=10
+	SOAK_MINUTES=$${SOAK_MINUTES:-$(or $(SOAK_MINUTES),30)} go test ./internal/e2e -run TestSoak -count=1 -v -timeout=4h
 
 reset: ## forget everybody and everything: the next start is the first again
 	rm -rf data

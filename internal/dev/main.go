@@ -3,6 +3,7 @@
 // so do the others.
 //
 //	go run ./internal/dev
+//	go run ./internal/dev doctor    looks why they do not come together
 package main
 
 import (
@@ -23,6 +24,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"example.com/acme-dreams/internal/doctor"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/seed"
 )
@@ -56,10 +58,26 @@ func main() {
 		}
 		cancel()
 	}()
-	if err := run(ctx, os.Stdout); err != nil {
+	do := run
+	if len(os.Args) == 2 && os.Args[1] == "doctor" {
+		do = examine
+	}
+	if err := do(ctx, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// examine looks why the programs do not come together on this computer.
+func examine(ctx context.Context, out io.Writer) error {
+	env, err := environment.Parse(variables())
+	if err != nil {
+		return err
+	}
+	if d := (&doctor.Doctor{Env: env, Now: time.Now, Out: out}); !d.Examine(ctx) {
+		return errors.New("something is wrong: see above")
+	}
+	return nil
 }
 
 func run(ctx context.Context, out io.Writer) error {

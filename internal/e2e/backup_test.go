@@ -179,3 +179,18 @@ func (p *processes) tokensFor(t testing.TB, b *Browser) Response {
 	}
 	return tokens
 }
+
+func examinedByDoctor(t *testing.T, p *processes) {
+	p.start(t, "authserver")
+	acme := p.start(t, "acme")
+	p.start(t, "dreams")
+	for _, name := range []string{"authserver", "acme", "dreams"} {
+		if status, said := p.command(t, name, "doctor"); status != 0 || strings.Contains(said, "WRONG") || strings.Count(said, " is ready\n") != 3 {
+			t.Errorf("%s: exit status %d\n%s", name, status, said)
+		}
+	}
+	acme.kill()
+	if status, said := p.command(t, "dreams", "doctor"); status != 1 || !strings.Contains(said, "WRONG  acme") || !strings.Contains(said, "-> start acme") {
+		t.Errorf("without Acme: exit status %d\n%s", status, said)
+	}
+}

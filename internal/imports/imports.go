@@ -68,8 +68,9 @@ var mayImport = map[string][]string{
 	"internal/outbound":    {},
 	"internal/tracing":     {},
 	"internal/httpserver":  {"internal/environment", "internal/metrics", "internal/tracing"},
-	"internal/program":     {"internal/backchannel", "internal/check", "internal/environment", "internal/httpserver", "internal/metrics", "internal/sqlite", "internal/tracing"},
-	"internal/dev":         {"internal/environment", "seed"},
+	"internal/program":     {"internal/backchannel", "internal/check", "internal/doctor", "internal/environment", "internal/httpserver", "internal/metrics", "internal/sqlite", "internal/tracing"},
+	"internal/doctor":      {"internal/backchannel", "internal/environment"},
+	"internal/dev":         {"internal/doctor", "internal/environment", "seed"},
 
 	// What composes all three, to test and to measure them.
 	"internal/e2e/...":   {"acme/...", "authserver/...", "dreams/...", "internal/...", "seed", "views"},

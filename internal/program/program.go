@@ -75,7 +75,8 @@ const workTimeout = 2 * time.Second
 // when it failed, 2 when it was started with something that cannot be used.
 // "healthcheck" as the only argument asks the running program whether it is
 // ready, for containers, which have no curl; "backup FILE" and "restore FILE"
-// copy its database and put a copy in its place; other words are the program's
+// copy its database and put a copy in its place, "doctor" looks why the three
+// programs do not come together; other words are the program's
 // own commands.
 func Main(name string, public func(environment.Environment) environment.BaseURL, compose func(context.Context, Config) (Server, error), commands ...Command) int {
 	env, err := environment.Parse(variables())
@@ -94,7 +95,7 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		return 0
 	case len(os.Args) > 1:
 		// Of two with one name the program's own counts.
-		return command(name, env, append(commands, backup(name), restore(name)), os.Args[1:])
+		return command(name, env, append(commands, backup(name), restore(name), examine(name)), os.Args[1:])
 	}
 
 	// Signals stay caught to the end: a second one must not cut a stop short.

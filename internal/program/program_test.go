@@ -196,7 +196,7 @@ func TestACommandRunsInsteadOfTheServer(t *testing.T) {
 		{[]string{"add", "one"}, 0, " one\n", ""},
 		{[]string{"add"}, 2, "", "acme: add: expected a word\n"},
 		{[]string{"add", "one", "two"}, 1, "", "acme: add: too; many\n"},
-		{[]string{"subtract"}, 2, "", "acme: argument \"subtract\" is not known: expected none, or healthcheck or add or backup or restore\n"},
+		{[]string{"subtract"}, 2, "", "acme: argument \"subtract\" is not known: expected none, or healthcheck or add or backup or restore or doctor\n"},
 	} {
 		p := start(t, nil, tt.args...)
 		if status := p.status(t); status != tt.status || strings.TrimPrefix(p.stdout.String(), p.url) != tt.stdout || p.stderr.String() != tt.stderr {

@@ -110,6 +110,7 @@ type Link struct {
 // Person is who is signed in.
 type Person struct {
 	Name    string
+	Links   []Link // what is the person's own, beside the name
 	SignOut string // where the sign-out form is posted
 	CSRF    string // hidden field "csrf", where not empty
 }

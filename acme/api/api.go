@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/acme-dreams/acme/accesslog"
 	"example.com/acme-dreams/acme/bearer"
 	"example.com/acme-dreams/acme/store"
 	"example.com/acme-dreams/internal/dpop"
@@ -28,6 +29,7 @@ type API struct {
 	Verifier   *bearer.Verifier
 	Static     http.Handler // the program's files, by paths like /static/art/alps.svg
 	Log        *slog.Logger
+	Accesses   *accesslog.Log  // what is done in people's names
 	Refusals   metrics.Counter // by error code
 
 	links links
@@ -37,6 +39,7 @@ type API struct {
 type Route struct {
 	Method string
 	Path   string        // as Echo spells it
+	Does   string        // in the words of the person whom it concerns: "read your preferences"
 	Scope  string        // RFC 6749 §3.3; there is no route without
 	Detail string        // type of authorization details that opens a part of the answer, RFC 9396; empty: none
 	MaxAge time.Duration // how old the person's login may be, RFC 9470; 0: any age
@@ -51,18 +54,18 @@ const recentLogin = 5 * time.Minute
 // and the test of the OpenAPI document are made from it.
 func (a *API) Routes() []Route {
 	return []Route{
-		{http.MethodGet, "/api/v1/packages", "packages:read", "", 0, a.listPackages},
-		{http.MethodGet, "/api/v1/packages/:id", "packages:read", "", 0, a.getPackage},
-		{http.MethodGet, "/api/v1/packages/:id/reviews", "reviews:read", "", 0, a.listReviews},
-		{http.MethodPost, "/api/v1/packages/:id/reviews", "reviews:write", "", recentLogin, a.writeReview},
-		{http.MethodGet, "/api/v1/packages/:id/reviews/:review", "reviews:read", "", 0, a.getReview},
-		{http.MethodGet, "/api/v1/me", "profile", "", 0, a.getProfile},
-		{http.MethodGet, "/api/v1/me/preferences", "preferences:read", bearer.TravelPreferences, 0, a.getPreferences},
-		{http.MethodPut, "/api/v1/me/preferences", "preferences:write", "", recentLogin, a.putPreferences},
-		{http.MethodGet, "/api/v1/me/posts", "blog:read", "", 0, a.listPosts},
-		{http.MethodPost, "/api/v1/me/posts", "blog:write", "", recentLogin, a.createPost},
-		{http.MethodGet, "/api/v1/me/posts/:id", "blog:read", "", 0, a.getPost},
-		{http.MethodGet, "/api/v1/me/posts/:id/pictures/:name", "blog:read", "", 0, a.getPicture},
+		{http.MethodGet, "/api/v1/packages", "look at journeys", "packages:read", "", 0, a.listPackages},
+		{http.MethodGet, "/api/v1/packages/:id", "look at a journey", "packages:read", "", 0, a.getPackage},
+		{http.MethodGet, "/api/v1/packages/:id/reviews", "read reviews", "reviews:read", "", 0, a.listReviews},
+		{http.MethodPost, "/api/v1/packages/:id/reviews", "write a review in your name", "reviews:write", "", recentLogin, a.writeReview},
+		{http.MethodGet, "/api/v1/packages/:id/reviews/:review", "read a review", "reviews:read", "", 0, a.getReview},
+		{http.MethodGet, "/api/v1/me", "read your name and picture", "profile", "", 0, a.getProfile},
+		{http.MethodGet, "/api/v1/me/preferences", "read your travel preferences", "preferences:read", bearer.TravelPreferences, 0, a.getPreferences},
+		{http.MethodPut, "/api/v1/me/preferences", "change your travel preferences", "preferences:write", "", recentLogin, a.putPreferences},
+		{http.MethodGet, "/api/v1/me/posts", "read all your posts", "blog:read", "", 0, a.listPosts},
+		{http.MethodPost, "/api/v1/me/posts", "write a post in your name", "blog:write", "", recentLogin, a.createPost},
+		{http.MethodGet, "/api/v1/me/posts/:id", "read a post of yours", "blog:read", "", 0, a.getPost},
+		{http.MethodGet, "/api/v1/me/posts/:id/pictures/:name", "look at a picture of yours", "blog:read", "", 0, a.getPicture},
 	}
 }
 
@@ -98,11 +101,15 @@ func (a *API) authorized(r Route) echo.HandlerFunc {
 		token, err := a.Verifier.Verify(c.Request(), bearer.Need{Scope: r.Scope, Detail: r.Detail, MaxAge: r.MaxAge})
 		tellScopes(c.Response().Header(), r, token, err)
 		a.tellNonce(c, err)
-		if err != nil {
-			return err
+		if err == nil {
+			httpserver.Client(c, token.Claims.ClientID)
+			err = r.Handle(c, token)
 		}
-		httpserver.Client(c, token.Claims.ClientID)
-		return r.Handle(c, token)
+		if err != nil {
+			c.Error(err) // the answer is sent, and its status known
+		}
+		a.record(c, r, token, err)
+		return err
 	}
 }
 

@@ -124,6 +124,7 @@ func (a *API) getPost(c echo.Context, token *bearer.Token) error {
 	if err != nil {
 		return err
 	}
+	concerns(c, p.ID)
 	return answer(c, http.StatusOK, a.newPost(p))
 }
 
@@ -140,6 +141,7 @@ func (a *API) createPost(c echo.Context, token *bearer.Token) error {
 	if err != nil {
 		return err
 	}
+	concerns(c, p.ID)
 	return created(c, a.links.post(p.ID), a.newPost(p))
 }
 
@@ -151,6 +153,7 @@ func (a *API) getPicture(c echo.Context, token *bearer.Token) error {
 	if err != nil {
 		return err
 	}
+	concerns(c, c.Param("id"))
 	if len(p.Data) > 0 {
 		return c.Blob(http.StatusOK, p.ContentType, p.Data)
 	}

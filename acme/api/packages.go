@@ -140,5 +140,6 @@ func (a *API) writeReview(c echo.Context, token *bearer.Token) error {
 	if err != nil {
 		return err
 	}
+	concerns(c, r.Package)
 	return created(c, a.links.review(r.Package, r.ID), newReview(r))
 }

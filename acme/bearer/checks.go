@@ -32,14 +32,19 @@ type presentation struct {
 // It is for iat and nbf alone: a token that has expired has expired.
 const clockSkew = 10 * time.Second
 
-// tokenChecks is the judgement on an access token, in order.
-var tokenChecks = []check.Check[*presentation]{
+// originChecks is whether the authorization server wrote this token. From then on
+// what it says can be believed, also where it opens nothing.
+var originChecks = []check.Check[*presentation]{
 	check.New("typ is at+jwt", "RFC 9068 §4", checkType),
 	check.New("no critical header that we do not know", "RFC 7515 §4.1.11", checkCritical),
 	check.New("kid names a key of the issuer", "RFC 9068 §4", checkKey),
 	check.New("alg is the key's algorithm", "RFC 8725 §3.1", checkAlgorithm),
 	check.New("signature is the issuer's", "RFC 9068 §4", checkSignature),
 	check.New("iss is our authorization server", "RFC 9068 §4", checkIssuer),
+}
+
+// tokenChecks is the judgement on a token of the authorization server's, in order.
+var tokenChecks = []check.Check[*presentation]{
 	check.New("aud names this resource", "RFC 9068 §4", checkAudience),
 	check.New("token has not expired", "RFC 7519 §4.1.4", checkExpiry),
 	check.New("token is not from the future", "RFC 7519 §4.1.5", checkNotBefore),
@@ -61,7 +66,8 @@ var accessChecks = []check.Check[*presentation]{
 // Rules lists the checks for an index; those of a proof are internal/dpop's.
 func Rules() []check.Rule {
 	return slices.Concat(
-		check.Rules("Acme's API: access token", tokenChecks), check.Rules("Acme's API: what it opens", accessChecks),
+		check.Rules("Acme's API: access token", originChecks), check.Rules("Acme's API: access token", tokenChecks),
+		check.Rules("Acme's API: what it opens", accessChecks),
 		check.Rules("Acme's API: authorization detail", detailChecks),
 	)
 }

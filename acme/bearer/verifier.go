@@ -32,8 +32,19 @@ type Need struct {
 	MaxAge time.Duration // how old the person's login may be, RFC 9470 §3; 0: any age
 }
 
+// Attempt is why a request is refused whose token is the authorization server's:
+// who tried, and in whose name, is known.
+type Attempt struct {
+	Token *Token
+	Err   error
+}
+
+func (a *Attempt) Error() string { return a.Err.Error() }
+func (a *Attempt) Unwrap() error { return a.Err }
+
 // Verify judges the access token of a request. Its error is a *Refusal, an
-// *Unavailable, or that of the request's context.
+// *Unavailable, or that of the request's context; an *Attempt is around it where
+// the token is the authorization server's.
 func (v *Verifier) Verify(r *http.Request, need Need) (*Token, error) {
 	scheme, compact, err := fromHeader(r.Header)
 	if err != nil {
@@ -50,8 +61,7 @@ func (v *Verifier) Verify(r *http.Request, need Need) (*Token, error) {
 	return nil, err
 }
 
-// judge has three steps: is the token good, does whoever sent it hold the key
-// that it is bound to, and may it do what it wants?
+// judge reads the token, and asks who wrote it.
 func (v *Verifier) judge(r *http.Request, scheme, compact string, need Need) (*Token, error) {
 	ctx := r.Context()
 	sum := sha256.Sum256([]byte(compact))
@@ -73,13 +83,27 @@ func (v *Verifier) judge(r *http.Request, scheme, compact string, need Need) (*T
 		issuer: v.Issuer, resource: v.Resource, need: need, now: now,
 		revoked: v.Feed.Revoked(token.Claims.GrantID, token.Claims.ID), feedFresh: fresh,
 	}
+	if err := check.Run(ctx, v.Checks, originChecks, p); err != nil {
+		return nil, err
+	}
+	opened, err := v.weigh(r, compact, p, sum)
+	if err != nil {
+		return nil, &Attempt{token, err}
+	}
+	return opened, nil
+}
+
+// weigh has three steps: is the token good, does whoever sent it hold the key that
+// it is bound to, and may it do what it wants?
+func (v *Verifier) weigh(r *http.Request, compact string, p *presentation, sum [sha256.Size]byte) (*Token, error) {
+	ctx, token := r.Context(), p.token
 	if err := check.Run(ctx, v.Checks, tokenChecks, p); err != nil {
 		return nil, err
 	}
-	if !remembered || key != current {
-		v.verified.put(sum, token, current, now)
+	if !p.remembered {
+		v.verified.put(sum, token, p.key, p.now)
 	}
-	if scheme == DPoP {
+	if p.scheme == DPoP {
 		if err := v.prove(r, compact, token); err != nil {
 			return nil, err
 		}
@@ -87,10 +111,10 @@ func (v *Verifier) judge(r *http.Request, scheme, compact string, need Need) (*T
 	if err := check.Run(ctx, v.Checks, accessChecks, p); err != nil {
 		return nil, err
 	}
-	if token.Claims.HasScope(need.Scope) {
+	if token.Claims.HasScope(p.need.Scope) {
 		return token, nil
 	}
-	return v.open(ctx, token, need, now)
+	return v.open(ctx, token, p.need, p.now)
 }
 
 // open lets a request through for the authorization details that pass their

@@ -97,6 +97,7 @@ type Me struct {
 	Profile       []views.Fact
 	Preferences   PreferencesForm
 	Posts         []PostLine
+	Looks         Looks
 	ConnectedApps string // URL at the authorization server
 	Accounts      string // the authorization server's host
 	DreamsURL     string

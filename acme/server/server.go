@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"example.com/acme-dreams/acme/accesslog"
 	"example.com/acme-dreams/acme/api"
 	"example.com/acme-dreams/acme/bearer"
 	"example.com/acme-dreams/acme/site"
@@ -29,6 +30,8 @@ type server struct {
 	keys  *bearer.Keys
 	feed  *bearer.Feed
 	site  *site.Site
+
+	accesses *accesslog.Log
 }
 
 // New opens the database and puts the website and the API on one router.
@@ -68,9 +71,10 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 	if err != nil {
 		return nil, err
 	}
+	accesses := accesslog.New(data, c.Now, c.Log)
 	static := views.Static()
 	resources := &api.API{
-		URL: c.Env.AcmeURL, Authserver: c.Env.AuthserverURL, Store: data, Static: static, Log: c.Log,
+		URL: c.Env.AcmeURL, Authserver: c.Env.AuthserverURL, Store: data, Static: static, Log: c.Log, Accesses: accesses,
 		Refusals: c.Metrics.Counter("acme_api_refusals_total", "Tokens that the API refused, by error code; none: there was no token.", "error"),
 		Verifier: &bearer.Verifier{
 			Issuer: issuer, Resource: c.Env.AcmeURL.String(), Keys: keys, Feed: feed, Checks: c.Checks, Now: c.Now,
@@ -95,7 +99,7 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 	website.Register(e)
 	e.GET("/static/*", echo.WrapHandler(static))
 	e.HEAD("/static/*", echo.WrapHandler(static))
-	s := &server{Handler: e, store: data, keys: keys, feed: feed, site: website}
+	s := &server{Handler: e, store: data, keys: keys, feed: feed, site: website, accesses: accesses}
 	s.measure(c.Metrics)
 	return s, nil
 }
@@ -112,14 +116,18 @@ func ownSecret() (string, error) {
 	return clients[i].Secret, nil
 }
 
-// Work keeps keys and revocations up to date, and forgets old sessions.
+// Work keeps keys and revocations up to date, and forgets old sessions and accesses.
 func (s *server) Work(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { s.keys.Work(ctx) })
 	all.Go(func() { s.feed.Work(ctx) })
 	all.Go(func() { s.site.Work(ctx) })
+	all.Go(func() { s.accesses.Work(ctx) })
 	all.Wait()
 }
 
 // Close waits for what is being written.
-func (s *server) Close() error { return s.store.Close() }
+func (s *server) Close() error {
+	s.accesses.Close()
+	return s.store.Close()
+}

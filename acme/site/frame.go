@@ -35,10 +35,11 @@ func (s *Site) frame(c echo.Context, title string, crumbs ...views.Link) views.F
 		{Label: "My data", Href: "/me"}, {Label: "API", Href: "/developers"},
 	} {
 		link.Current = r.URL.Path == link.Href || strings.HasPrefix(r.URL.Path, link.Href+"/")
+		link.Current = link.Current && r.URL.Path != "/me/access" // which has its own, beside the name
 		f.Nav = append(f.Nav, link)
 	}
 	if who := s.person(c); who.Sub != "" {
-		f.Person = &views.Person{Name: who.Name, SignOut: "/logout"}
+		f.Person = &views.Person{Name: who.Name, SignOut: "/logout", Links: []views.Link{{Label: "Who looked", Href: "/me/access", Current: r.URL.Path == "/me/access"}}}
 	}
 	return f
 }

@@ -44,9 +44,12 @@ func (s *Site) showMe(c echo.Context, status int, form page.PreferencesForm) err
 			{Term: "Known as", Detail: views.Code(profile.Sub)},
 		},
 		Preferences:   form,
-		ConnectedApps: s.env.AuthserverURL.String() + "/account/apps",
+		ConnectedApps: s.connectedApps(),
 		Accounts:      s.env.AuthserverURL.Host(),
 		DreamsURL:     s.env.DreamsURL.String(),
+	}
+	if v.Looks, err = s.newestLooks(c, who.Sub); err != nil {
+		return err
 	}
 	for _, p := range posts {
 		v.Posts = append(v.Posts, postLine(p))

@@ -46,6 +46,7 @@ type Site struct {
 	log      *slog.Logger
 	sessions *scs.SessionManager
 	accounts *accounts
+	apps     map[string]app // by client_id
 }
 
 // New composes the site. It calls nobody: the authorization server may be down.
@@ -58,7 +59,7 @@ func New(c Config) (*Site, error) {
 	return &Site{
 		store: c.Store, env: c.Env, now: c.Now, random: c.Random, checks: c.Checks, log: c.Log,
 		sessions: newSessions(c.Store.Sessions(), c.Env.AcmeURL.Secure()),
-		accounts: newAccounts(c, clients[i].Secret),
+		accounts: newAccounts(c, clients[i].Secret), apps: apps(),
 	}, nil
 }
 
@@ -82,6 +83,8 @@ func (s *Site) Routes() []Route {
 		{"GET", "/recommended", s.signedIn(s.recommended), "what Acme itself would suggest"},
 
 		{"GET", "/me", s.signedIn(s.me), "what Acme knows about the person"},
+		{"GET", "/me/access", s.signedIn(s.accesses), "who used the API in the person's name"},
+		{"GET", "/me/access.csv", s.signedIn(s.accessesCSV), "the same, as a table to keep"},
 		{"POST", "/me/preferences", s.signedIn(s.savePreferences), "change preferences"},
 		{"GET", "/me/posts/new", s.signedIn(s.newPost), "form for a new post"},
 		{"POST", "/me/posts", s.signedIn(s.createPost), "write a post"},

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 
@@ -361,9 +362,18 @@ func walkAcme(a *auditor) {
 	a.open("acme, sign in on the way to recommended", acme+"/recommended", 200)
 	a.look("acme, recommended", a.signIn("alice", "wanderlust"), 200)
 	a.openLarge("acme, home signed in", acme+"/")
+	a.w.waitForAcme(a.t)
+	token := a.w.Tokens(a.t, "alice", "openid profile preferences:read").String("access_token")
+	for _, path := range []string{"/me", "/me/preferences", "/me/posts", "/me/preferences"} {
+		a.w.API(a.t, "GET", path, token, "")
+	}
+	time.Sleep(300 * time.Millisecond) // the log gathers for 100
 	a.openLarge("acme, me", acme+"/me")
 	a.tab.Type("#budget", "-1")
 	a.click("acme, preferences with an error", `//button[.="Save preferences"]`, 422)
+	a.openLarge("acme, who looked", acme+"/me/access")
+	a.open("acme, who was refused", acme+"/me/access?result=refused", 200)
+	a.open("acme, nobody of that name looked", acme+"/me/access?app=nobody", 200)
 	a.open("acme, package with the review form", acme+"/packages/pk-silvretta", 200)
 	a.click("acme, review with errors", `//button[.="Publish review"]`, 422)
 	a.open("acme, new post", acme+"/me/posts/new", 200)

@@ -31,14 +31,15 @@ var mayImport = map[string][]string{
 	"authserver/endpoint": append([]string{"authserver/grant", "authserver/jwks", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),
 	"authserver/server":   append([]string{"authserver/...", "seed", "views"}, infrastructure...),
 
-	"acme":        {"acme/server", "internal/environment", "internal/program"},
-	"acme/travel": {}, // the nouns
-	"acme/bearer": {"internal/check", "internal/dpop"},
-	"acme/store":  {"acme/bearer", "acme/travel", "internal/sqlite", "seed"},
-	"acme/page":   {"acme/travel", "views"},
-	"acme/api":    append([]string{"acme/bearer", "acme/store", "acme/travel"}, infrastructure...),
-	"acme/site":   append([]string{"acme/bearer", "acme/page", "acme/store", "acme/travel", "seed", "views"}, infrastructure...),
-	"acme/server": append([]string{"acme/...", "seed", "views"}, infrastructure...),
+	"acme":           {"acme/server", "internal/environment", "internal/program"},
+	"acme/travel":    {}, // the nouns
+	"acme/accesslog": {"acme/travel"},
+	"acme/bearer":    {"internal/check", "internal/dpop"},
+	"acme/store":     {"acme/bearer", "acme/travel", "internal/sqlite", "seed"},
+	"acme/page":      {"acme/travel", "views"},
+	"acme/api":       append([]string{"acme/accesslog", "acme/bearer", "acme/store", "acme/travel"}, infrastructure...),
+	"acme/site":      append([]string{"acme/bearer", "acme/page", "acme/store", "acme/travel", "seed", "views"}, infrastructure...),
+	"acme/server":    append([]string{"acme/...", "seed", "views"}, infrastructure...),
 
 	"dreams":           {"dreams/cli", "dreams/server", "internal/environment", "internal/program"},
 	"dreams/flow":      {"internal/check"}, // one file per grant, as a client does it

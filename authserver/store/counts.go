@@ -13,7 +13,7 @@ func (s *Store) Counts(ctx context.Context) (c Counts, err error) {
 	s.revoked.mu.RLock()
 	c.Revocations = s.revoked.cursor
 	s.revoked.mu.RUnlock()
-	return c, s.db.QueryRow(ctx, "SELECT count(*) FROM logout_notices").Scan(&c.Notices)
+	return c, s.db.QueryRow(ctx, "SELECT count(*) FROM notices").Scan(&c.Notices)
 }
 
 // Busy is how many writes the database could not take, since the start.

@@ -50,19 +50,19 @@ var waits = []time.Duration{
 
 // Work tells clients until ctx ends.
 func (n *Notifier) Work(ctx context.Context) {
-	busy, done := map[string]bool{}, make(chan string)
+	busy, done := map[store.Addressee]bool{}, make(chan store.Addressee)
 	for ctx.Err() == nil {
-		due, left, err := n.Store.ClientsToNotify(ctx, n.Now())
+		due, left, err := n.Store.ToNotify(ctx, n.Now())
 		if err != nil && ctx.Err() == nil {
 			n.Log.Error("notices could not be read", "error", err)
 			left = true
 		}
-		for _, client := range due {
-			if !busy[client] && len(busy) < atOnce {
-				busy[client] = true
+		for _, to := range due {
+			if !busy[to] && len(busy) < atOnce {
+				busy[to] = true
 				go func() {
-					n.tell(ctx, client)
-					done <- client
+					n.tell(ctx, to)
+					done <- to
 				}()
 			}
 		}
@@ -71,8 +71,8 @@ func (n *Notifier) Work(ctx context.Context) {
 			later = time.After(interval)
 		}
 		select {
-		case client := <-done:
-			delete(busy, client)
+		case to := <-done:
+			delete(busy, to)
 		case <-n.Store.Noticed():
 		case <-later:
 		case <-ctx.Done():
@@ -84,11 +84,11 @@ func (n *Notifier) Work(ctx context.Context) {
 }
 
 // tell sends a client what is due, until one notice cannot be delivered.
-func (n *Notifier) tell(ctx context.Context, clientID string) {
+func (n *Notifier) tell(ctx context.Context, to store.Addressee) {
 	for {
-		more, err := n.next(ctx, clientID)
+		more, err := n.next(ctx, to)
 		if err != nil && ctx.Err() == nil {
-			n.Log.Error("a notice could not be read or written down", "client_id", clientID, "error", err)
+			n.Log.Error("a notice could not be read or written down", "client_id", to.ClientID, "error", err)
 			select { // the client must not hear the same again and again meanwhile
 			case <-time.After(waits[0]):
 			case <-ctx.Done():
@@ -101,8 +101,8 @@ func (n *Notifier) tell(ctx context.Context, clientID string) {
 }
 
 // next sends a client one notice. more tells whether there may be another.
-func (n *Notifier) next(ctx context.Context, clientID string) (more bool, err error) {
-	notice, err := n.Store.NextNotice(ctx, clientID, n.Now())
+func (n *Notifier) next(ctx context.Context, to store.Addressee) (more bool, err error) {
+	notice, err := n.Store.NextNotice(ctx, to, n.Now())
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
@@ -123,7 +123,7 @@ func (n *Notifier) next(ctx context.Context, clientID string) (more bool, err er
 // 400 may only have been unable to reach its own database (§2.8).
 func (n *Notifier) failed(ctx context.Context, notice store.Notice, why error) error {
 	n.Log.Warn("a client was not told", "of", notice.Kind, "client_id", notice.ClientID, "attempts", notice.Attempts+1, "error", why)
-	givenUp, err := n.Store.PostponeNotices(ctx, notice.ClientID, n.Now(), waits)
+	givenUp, err := n.Store.PostponeNotices(ctx, notice.Addressee, n.Now(), waits)
 	for _, sub := range givenUp {
 		n.Store.Record(store.Event{At: n.Now(), Kind: "app not told", Sub: sub, ClientID: notice.ClientID, Detail: "it did not answer"})
 	}

@@ -91,28 +91,28 @@ func TestLogoutNoticesAreGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waits := []time.Duration{time.Minute, time.Hour}
+	to, waits := Addressee{"web", OfLogout}, []time.Duration{time.Minute, time.Hour}
 	now := start
 	for i, want := range []int{0, 0, 3} {
 		if i == 0 {
 			add(3)
 		}
-		givenUp, err := s.PostponeNotices(t.Context(), "web", now, waits)
+		givenUp, err := s.PostponeNotices(t.Context(), to, now, waits)
 		if err != nil || len(givenUp) != want {
 			t.Errorf("failure %d gives up %v: %v", i+1, givenUp, err)
 		}
-		if _, err := s.NextNotice(t.Context(), "web", now); !errors.Is(err, ErrNotFound) {
+		if _, err := s.NextNotice(t.Context(), to, now); !errors.Is(err, ErrNotFound) {
 			t.Errorf("failure %d: a notice is still due: %v", i+1, err)
 		}
 		if i < len(waits) {
 			now = now.Add(waits[i])
 		}
 	}
-	if _, left, err := s.ClientsToNotify(t.Context(), now); left || err != nil {
+	if _, left, err := s.ToNotify(t.Context(), now); left || err != nil {
 		t.Errorf("notices are left: %v", err)
 	}
 	add(1)
-	if due, left, err := s.ClientsToNotify(t.Context(), now); len(due) != 1 || !left || err != nil {
+	if due, left, err := s.ToNotify(t.Context(), now); len(due) != 1 || !left || err != nil {
 		t.Errorf("a new one is not due: %v %v", due, err)
 	}
 }

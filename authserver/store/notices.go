@@ -11,13 +11,20 @@ import (
 // Notice is a client that is still to be told of something: of the end of a
 // session, or of what a person took back.
 type Notice struct {
-	ID            int64
-	Kind          string // OfLogout or OfConsent
-	ClientID, Sub string
-	SessionID     string    // of a logout
-	Reason        string    // of a consent's end
-	HappenedAt    time.Time // of a consent's end
-	Attempts      int       // that failed
+	ID int64
+	Addressee
+	Sub        string
+	SessionID  string    // of a logout
+	Reason     string    // of a consent's end
+	HappenedAt time.Time // of a consent's end
+	Attempts   int       // that failed
+}
+
+// Addressee is a client where it wants to hear of one kind of thing: one of its
+// addresses may answer while the other does not.
+type Addressee struct {
+	ClientID string
+	Kind     string // OfLogout or OfConsent
 }
 
 // What a notice is of.
@@ -74,11 +81,12 @@ func (r *revocations) notifyOfConsents(ctx context.Context, tx *sqlite.Tx) error
 }
 
 // Remaining is what a client may still do for a person: of every grant that has
-// not ended, and that has a token left which works or can be renewed.
+// not ended, and that has a code or a token left which works or can be renewed.
 func (s *Store) Remaining(ctx context.Context, sub, clientID string, now time.Time) (oauth.Scope, error) {
 	held, err := column(s.db.Query(ctx, `SELECT g.scope FROM grants g WHERE g.client_id = ?1 AND g.sub = ?2 AND g.revoked_at IS NULL
 		AND (g.expires_at IS NULL OR g.expires_at > ?3) AND (g.tokens_end_at > ?3 OR EXISTS (SELECT 1 FROM refresh_tokens t
-			WHERE t.grant_id = g.id AND t.spent_at IS NULL AND t.expires_at > ?3 AND t.idle_expires_at > ?3))`, clientID, sub, ms(now)))
+			WHERE t.grant_id = g.id AND t.spent_at IS NULL AND t.expires_at > ?3 AND t.idle_expires_at > ?3)
+			OR EXISTS (SELECT 1 FROM authorization_codes a WHERE a.grant_id = g.id AND a.spent_at IS NULL AND a.expires_at > ?3))`, clientID, sub, ms(now)))
 	var all oauth.Scope
 	for _, scope := range held {
 		all = all.Union(oauth.ParseScope(scope))
@@ -105,22 +113,34 @@ func (s *Store) wakeNotifier() {
 // Noticed gets a value when there may be new notices.
 func (s *Store) Noticed() <-chan struct{} { return s.noticed }
 
-// ClientsToNotify lists the clients that have a notice due, those that wait
-// longest first, and tells whether any notice is left at all.
-func (s *Store) ClientsToNotify(ctx context.Context, now time.Time) (due []string, left bool, err error) {
-	if due, err = column(s.db.Query(ctx, "SELECT client_id FROM notices WHERE due_at <= ? GROUP BY client_id ORDER BY min(due_at)", ms(now))); err != nil {
+// ToNotify lists who has a notice due, those that wait longest first, and tells
+// whether any notice is left at all.
+func (s *Store) ToNotify(ctx context.Context, now time.Time) (due []Addressee, left bool, err error) {
+	rows, err := s.db.Query(ctx, "SELECT client_id, kind FROM notices WHERE due_at <= ? GROUP BY client_id, kind ORDER BY min(due_at)", ms(now))
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var to Addressee
+		if err := rows.Scan(&to.ClientID, &to.Kind); err != nil {
+			return nil, false, err
+		}
+		due = append(due, to)
+	}
+	if err := rows.Err(); err != nil {
 		return nil, false, err
 	}
 	return due, left, s.db.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM notices)").Scan(&left)
 }
 
-// NextNotice returns the notice that a client has been waiting for
-// longest. ErrNotFound: none is due.
-func (s *Store) NextNotice(ctx context.Context, clientID string, now time.Time) (Notice, error) {
-	n := Notice{ClientID: clientID}
+// NextNotice returns the notice that somebody has been waiting for longest.
+// ErrNotFound: none is due.
+func (s *Store) NextNotice(ctx context.Context, to Addressee, now time.Time) (Notice, error) {
+	n := Notice{Addressee: to}
 	var happened int64
-	err := s.db.QueryRow(ctx, "SELECT id, kind, sub, sid, reason, happened_at, attempts FROM notices WHERE client_id = ? AND due_at <= ? ORDER BY due_at, id LIMIT 1",
-		clientID, ms(now)).Scan(&n.ID, &n.Kind, &n.Sub, &n.SessionID, &n.Reason, &happened, &n.Attempts)
+	err := s.db.QueryRow(ctx, "SELECT id, sub, sid, reason, happened_at, attempts FROM notices WHERE client_id = ? AND kind = ? AND due_at <= ? ORDER BY due_at, id LIMIT 1",
+		to.ClientID, to.Kind, ms(now)).Scan(&n.ID, &n.Sub, &n.SessionID, &n.Reason, &happened, &n.Attempts)
 	n.HappenedAt = time.UnixMilli(happened).UTC()
 	return n, notFound(err)
 }
@@ -137,16 +157,16 @@ func (s *Store) ForgetNotice(ctx context.Context, id int64) error {
 // have failed with it, because nobody is there. waits is how long each waits after
 // its first failure, its second, and so on. Those that have waited for all of it are
 // given up; their people are returned.
-func (s *Store) PostponeNotices(ctx context.Context, clientID string, now time.Time, waits []time.Duration) (givenUp []string, err error) {
+func (s *Store) PostponeNotices(ctx context.Context, to Addressee, now time.Time, waits []time.Duration) (givenUp []string, err error) {
 	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		for attempts, wait := range waits {
-			if _, err := tx.Exec(ctx, "UPDATE notices SET attempts = attempts + 1, due_at = ? WHERE client_id = ? AND due_at <= ? AND attempts = ?",
-				ms(now.Add(wait)), clientID, ms(now), attempts); err != nil {
+			if _, err := tx.Exec(ctx, "UPDATE notices SET attempts = attempts + 1, due_at = ? WHERE client_id = ? AND kind = ? AND due_at <= ? AND attempts = ?",
+				ms(now.Add(wait)), to.ClientID, to.Kind, ms(now), attempts); err != nil {
 				return err
 			}
 		}
 		var err error
-		givenUp, err = column(tx.Query(ctx, "DELETE FROM notices WHERE client_id = ? AND due_at <= ? RETURNING sub", clientID, ms(now)))
+		givenUp, err = column(tx.Query(ctx, "DELETE FROM notices WHERE client_id = ? AND kind = ? AND due_at <= ? RETURNING sub", to.ClientID, to.Kind, ms(now)))
 		return err
 	})
 	return givenUp, err

@@ -121,8 +121,9 @@ type AuthorizationRequest struct {
 // §5.7). Never the e-mail address, which can change hands.
 type Identity struct {
 	Issuer, Subject string
-	SessionID       string // sid, by which a logout token may name the session; empty: none was told
-	Name            string // where the ID token has one
+	SessionID       string    // sid, by which a logout token may name the session; empty: none was told
+	Name            string    // where the ID token has one
+	GrantedAt       time.Time // by the server's clock: iat of the ID token
 }
 
 // Connected is what a finished attempt gives.
@@ -450,7 +451,7 @@ func (g *AuthorizationCode) identify(ctx context.Context, response *oauth2.Token
 	if in.Claims.AuthTime > 0 {
 		authTime = time.Unix(in.Claims.AuthTime, 0)
 	}
-	return Identity{Issuer: token.Issuer, Subject: token.Subject, SessionID: in.Claims.SessionID, Name: in.Claims.Name}, authTime, nil
+	return Identity{Issuer: token.Issuer, Subject: token.Subject, SessionID: in.Claims.SessionID, Name: in.Claims.Name, GrantedAt: token.IssuedAt}, authTime, nil
 }
 
 // idToken is what the checks of the ID token judge, its signature, iss, aud and
@@ -536,5 +537,6 @@ func Rules() []check.Rule {
 		check.Rules("dreams/flow: ID token", idTokenChecks),
 		check.Rules("dreams/flow: signed introspection response", introspectionChecks),
 		check.Rules("dreams/flow: protected resource metadata", resourceChecks),
-		check.Rules("dreams/flow: logout token", logoutTokenChecks))
+		check.Rules("dreams/flow: logout token", logoutTokenChecks),
+		check.Rules("dreams/flow: security event token", securityEventChecks))
 }

@@ -13,6 +13,7 @@
 //	userinfo.go              who a token speaks for (OIDC Core §5.3)
 //	revocation.go            we give back what we were given (RFC 7009)
 //	backchannel_logout.go    we are told when somebody signs out (OpenID Connect Back-Channel Logout)
+//	security_event.go        we are told when somebody takes something back (RFC 8417, RFC 8935)
 //
 // What a serious provider needs besides, a file for each extension:
 //

@@ -27,6 +27,7 @@ const early = 10 * time.Second
 const (
 	EndedRevoked = "revoked" // the authorization server no longer honours the grant
 	EndedExpired = "expired" // the access token ended, and there was no refresh token
+	EndedTold    = "told"    // the authorization server said that the person took it back
 )
 
 // ErrEnded: the connection is over, and its tokens and offers are deleted.

@@ -12,6 +12,7 @@ import (
 type Refusal struct {
 	Heading, Words string
 	Check, Source  string // which check refused, and whose rule it is; empty: a library's
+	Code           string // of a security event token, RFC 8935 §2.4; empty: invalid_request
 }
 
 func (r *Refusal) Error() string { return r.Words }

@@ -25,6 +25,8 @@ type HomeView struct {
 	Last       *OffersView     // what was made for them last; nil: an example stands there
 	AcmeURL    string
 	Asked      []AskedScope
+	Ended      bool       // somebody was connected, and is not any more
+	Deletions  []Deletion // what we deleted of theirs, newest first
 }
 
 // AskedScope is one thing that Dreams asks for, and what for.
@@ -34,6 +36,13 @@ type AskedScope struct{ Scope, Reason string }
 type EndedView struct {
 	Heading, Lead string
 	ConnectedApps string // the authorization server's page
+	Deletions     []Deletion
+}
+
+// Deletion is a line of the report: what was deleted, when and why.
+type Deletion struct {
+	When, Why string
+	Lines     []string
 }
 
 // DisconnectedView is the list of what was deleted.

@@ -81,9 +81,10 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 			Server: accounts, Client: dreams, RedirectURI: c.Env.DreamsURL.String() + site.CallbackPath,
 			Attempts: db, Checks: c.Checks, Now: c.Now, Random: c.Random,
 		},
-		Refresh:    &flow.RefreshToken{Server: accounts, Client: dreams, Connections: db, Revocation: revocation, Now: c.Now},
-		Revocation: revocation,
-		Logout:     &flow.BackchannelLogout{Server: accounts, Client: dreams, SignedIn: db, Checks: c.Checks, Now: c.Now},
+		Refresh:        &flow.RefreshToken{Server: accounts, Client: dreams, Connections: db, Revocation: revocation, Now: c.Now},
+		Revocation:     revocation,
+		Logout:         &flow.BackchannelLogout{Server: accounts, Client: dreams, SignedIn: db, Checks: c.Checks, Now: c.Now},
+		SecurityEvents: &flow.SecurityEvents{Server: accounts, Client: dreams, Kept: db, Checks: c.Checks, Now: c.Now},
 	}
 	classroom := (&learn.Classroom{
 		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Back: c.Back, Store: db, Sessions: pages.Sessions,

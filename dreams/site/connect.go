@@ -125,7 +125,7 @@ func (s *Site) disconnect(c echo.Context, v visitor) error {
 	revoked := s.giveBackOrLater(ctx)
 	s.Log.Info("disconnected", "person", v.Person, "revoked", revoked)
 	return render(c, http.StatusOK, page.Disconnected(s.frame(c, visitor{}, "Disconnected"), page.DisconnectedView{
-		Deleted: deletedLines(v.Connection, deleted), Revoked: revoked, ConnectedApps: s.connectedApps(),
+		Deleted: append(deletedLines(deleted), "the note of who you are"), Revoked: revoked, ConnectedApps: s.connectedApps(),
 	}))
 }
 

@@ -18,8 +18,15 @@ import (
 func (s *Site) home(c echo.Context, v visitor) error {
 	f := s.frame(c, v, "You dream it, we find the train")
 	home := page.HomeView{AcmeURL: s.Env.AcmeURL.String(), Asked: s.asked()}
+	ctx := c.Request().Context()
+	if v.Known() {
+		deletions, err := s.deletions(ctx, v)
+		if err != nil {
+			return err
+		}
+		home.Deletions, home.Ended = deletions, v.Connection.Ended()
+	}
 	if v.Known() && !v.Connection.Ended() {
-		ctx := c.Request().Context()
 		held, err := s.Store.CountOf(ctx, v.Person)
 		if err != nil {
 			return err
@@ -33,7 +40,7 @@ func (s *Site) home(c echo.Context, v visitor) error {
 		}
 		home.Connection = &page.ConnectionView{
 			Name: nameOf(v.Connection), Scopes: v.Connection.Scope,
-			Since: v.Connection.ConnectedAt.In(s.Now().Location()).Format("2 January 2006, 15:04"), Until: until(v.Connection), Hold: strings.Join(heldOf(v.Connection, held), ", "),
+			Since: v.Connection.ConnectedAt.In(s.Now().Location()).Format("2 January 2006, 15:04"), Until: until(v.Connection), Hold: strings.Join(heldOf(held), ", "),
 		}
 	}
 	return render(c, http.StatusOK, page.Home(f, home))
@@ -65,24 +72,12 @@ func until(c store.Connection) string {
 }
 
 // heldOf lists what we keep about a person, besides the tokens.
-func heldOf(c store.Connection, d store.Deleted) []string {
+func heldOf(d store.Deleted) []string {
 	var lines []string
-	if c.Name != "" {
+	if d.Name {
 		lines = append(lines, "your name")
 	}
 	return append(lines, count(d.Offers, "offer"), count(d.Letters, "letter"))
-}
-
-func deletedLines(c store.Connection, d store.Deleted) []string {
-	lines := heldOf(c, d)
-	if !c.Ended() {
-		if c.Offline {
-			lines = append(lines, "an access token and a refresh token")
-		} else {
-			lines = append(lines, "an access token")
-		}
-	}
-	return append(lines, "the note of who you are")
 }
 
 func count(n int, noun string) string {

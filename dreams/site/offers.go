@@ -94,6 +94,9 @@ func (s *Site) ended(c echo.Context, v visitor) error {
 		view.Heading = "The hour is over"
 		view.Lead = "You did not let us come back alone, so our access ended by itself. Connect again and we look again."
 	}
+	if view.Deletions, err = s.deletions(c.Request().Context(), v); err != nil {
+		return err
+	}
 	return render(c, http.StatusOK, page.Ended(s.frame(c, v, view.Heading), view))
 }
 

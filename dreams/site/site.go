@@ -36,8 +36,10 @@ type Site struct {
 	Refresh    *flow.RefreshToken
 	Revocation *flow.Revocation
 	Logout     *flow.BackchannelLogout
-	Catalogue  *catalogue.Keeper
-	Client     seed.Client // dreams-web: the reasons it gives at Acme are the ones it gives here
+	// SecurityEvents takes what the authorization server tells of consents.
+	SecurityEvents *flow.SecurityEvents
+	Catalogue      *catalogue.Keeper
+	Client         seed.Client // dreams-web: the reasons it gives at Acme are the ones it gives here
 
 	Night *night.Job
 
@@ -69,6 +71,7 @@ func (s *Site) Routes() []Route {
 		{http.MethodPost, "/disconnect", s.page(s.disconnect), "RFC 7009 §2.1"},
 		{http.MethodPost, "/logout", s.page(s.logout), ""},
 		{http.MethodPost, BackchannelLogoutPath, s.backchannelLogout, "Back-Channel Logout §2.5"},
+		{http.MethodPost, SecurityEventsPath, s.securityEvents, "RFC 8935 §2"},
 		{http.MethodGet, "/night", s.page(s.night), ""},
 		{http.MethodPost, "/night", s.page(s.beginNight), ""},
 		{http.MethodGet, "/learn/source/:file", s.page(s.source), ""},
@@ -83,12 +86,15 @@ const (
 	CallbackPath          = "/callback"
 	UnsubscribePath       = "/unsubscribe"
 	BackchannelLogoutPath = "/backchannel-logout"
+	SecurityEventsPath    = "/events"
 )
 
 // CrossOrigin tells which paths others may post to: mail programs do (RFC 8058
 // §3.2), and the authorization server. The token in the request is what opens it,
 // and no cookie.
-func CrossOrigin(path string) bool { return path == UnsubscribePath || path == BackchannelLogoutPath }
+func CrossOrigin(path string) bool {
+	return path == UnsubscribePath || path == BackchannelLogoutPath || path == SecurityEventsPath
+}
 
 // visitor is who asks: Person is 0 and Connection empty where nobody is
 // connected.

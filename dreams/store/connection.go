@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ type Connection struct {
 	ConnectedAt time.Time
 	RefreshedAt time.Time // zero: not yet
 	EndedAt     time.Time // zero: it lives
-	EndedReason string    // flow.EndedRevoked or flow.EndedExpired
+	EndedReason string    // flow.EndedRevoked, flow.EndedExpired or flow.EndedTold
 	// Offline tells whether there is a refresh token.
 	Offline bool
 	// Unsubscribed tells whether the person stopped the letters.
@@ -51,14 +52,27 @@ func (s *Store) Connect(ctx context.Context, id string, who flow.Identity, t flo
 		if err != nil {
 			return err
 		}
-		if _, err := s.removeConnection(ctx, tx, person); err != nil {
+		var was string
+		if err := tx.QueryRow(ctx, `SELECT scope FROM connections WHERE person = ?`, person).Scan(&was); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err := s.removeConnection(ctx, tx, person); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO connections
-			(id, person, scope, access_token, access_expires_at, refresh_token, connected_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			(id, person, scope, access_token, access_expires_at, refresh_token, connected_at, granted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			id, person, strings.Join(t.Scope, " "), s.key.seal(t.AccessToken, purposeAccess+id), t.ExpiresAt.Unix(),
-			s.sealRefreshToken(t, id), now)
-		return err
+			s.sealRefreshToken(t, id), now, max(who.GrantedAt.Unix(), 0))
+		if err != nil {
+			return err
+		}
+		// Whoever connects again and allows less took the rest back.
+		d, err := prune(ctx, tx, person, t.Scope)
+		if err != nil || d.Nothing() {
+			return err
+		}
+		_, d.Scope = parted(strings.Fields(was), t.Scope)
+		return s.report(ctx, tx, person, flow.EndedTold, d)
 	})
 	return person, err
 }
@@ -72,30 +86,27 @@ func (s *Store) sealRefreshToken(t flow.Tokens, connection string) any {
 
 // removeConnection deletes a person's connection, offers included, and puts its
 // tokens down to be revoked.
-func (s *Store) removeConnection(ctx context.Context, tx *sqlite.Tx, person int64) (offers int, err error) {
+func (s *Store) removeConnection(ctx context.Context, tx *sqlite.Tx, person int64) error {
 	var id string
 	var access, refresh []byte
-	err = tx.QueryRow(ctx, `SELECT id, access_token, refresh_token FROM connections WHERE person = ?`, person).Scan(&id, &access, &refresh)
+	err := tx.QueryRow(ctx, `SELECT id, access_token, refresh_token FROM connections WHERE person = ?`, person).Scan(&id, &access, &refresh)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
+		return nil
 	}
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if access != nil {
 		t, err := s.openTokens(id, access, refresh)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if err := s.queueRevocation(ctx, tx, t); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	if err := tx.QueryRow(ctx, `SELECT coalesce(sum(json_array_length(document, '$.best')), 0) FROM offers WHERE connection = ?`, id).Scan(&offers); err != nil {
-		return 0, err
-	}
 	_, err = tx.Exec(ctx, `DELETE FROM connections WHERE id = ?`, id)
-	return offers, err
+	return err
 }
 
 func (s *Store) openTokens(connection string, access, refresh []byte) (t flow.Tokens, err error) {
@@ -126,35 +137,33 @@ func (s *Store) ConnectionTokens(ctx context.Context, connection string) (flow.T
 	return t, err
 }
 
-// RotateRefreshToken implements flow.Connections.
+// RotateRefreshToken implements flow.Connections. A scope that was taken back while
+// the answer was on its way stays taken back.
 func (s *Store) RotateRefreshToken(ctx context.Context, connection string, t flow.Tokens) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		result, err := tx.Exec(ctx, `UPDATE connections
-			SET access_token = ?, access_expires_at = ?, refresh_token = ?, scope = ?, refreshed_at = ?
-			WHERE id = ? AND ended_at IS NULL`,
-			s.key.seal(t.AccessToken, purposeAccess+connection), t.ExpiresAt.Unix(), s.sealRefreshToken(t, connection),
-			strings.Join(t.Scope, " "), s.now().Unix(), connection)
+		allowed, err := allowedTo(ctx, tx, connection)
 		if err != nil {
 			return err
 		}
-		if changed, err := result.RowsAffected(); err != nil || changed == 1 {
-			return err
+		if allowed == nil {
+			return flow.ErrEnded
 		}
-		return flow.ErrEnded
+		t.Scope = slices.DeleteFunc(slices.Clone(t.Scope), func(scope string) bool { return !slices.Contains(allowed, scope) })
+		_, err = tx.Exec(ctx, `UPDATE connections SET access_token = ?, access_expires_at = ?, refresh_token = ?, scope = ?, refreshed_at = ? WHERE id = ?`,
+			s.key.seal(t.AccessToken, purposeAccess+connection), t.ExpiresAt.Unix(), s.sealRefreshToken(t, connection),
+			strings.Join(t.Scope, " "), s.now().Unix(), connection)
+		return err
 	})
 }
 
-// EndConnection implements flow.Connections. Letters stay: they were sent.
-func (s *Store) EndConnection(ctx context.Context, connection, reason string) error {
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE connections
-			SET access_token = NULL, refresh_token = NULL, ended_at = ?, ended_reason = ?
-			WHERE id = ? AND ended_at IS NULL`, s.now().Unix(), reason, connection); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `DELETE FROM offers WHERE connection = ?`, connection)
-		return err
-	})
+// allowedTo is what a connection has; nil: it is over.
+func allowedTo(ctx context.Context, tx *sqlite.Tx, connection string) ([]string, error) {
+	var scope string
+	err := tx.QueryRow(ctx, `SELECT scope FROM connections WHERE id = ? AND ended_at IS NULL`, connection).Scan(&scope)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return append([]string{}, strings.Fields(scope)...), err
 }
 
 // endSealed ends every connection whose tokens were sealed under a key that is
@@ -214,29 +223,10 @@ func (s *Store) SubjectOf(ctx context.Context, person int64) (subject string, er
 // Rename keeps a person's name as Acme told it just now.
 func (s *Store) Rename(ctx context.Context, person int64, name string) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE people SET name = ? WHERE id = ? AND name != ?`, name, person, name)
+		_, err := tx.Exec(ctx, `UPDATE people SET name = ?1 WHERE id = ?2 AND name != ?1 AND EXISTS (
+			SELECT 1 FROM connections WHERE person = ?2 AND ended_at IS NULL AND instr(' ' || scope || ' ', ' profile ') > 0)`, name, person)
 		return err
 	})
-}
-
-// Deleted counts what Disconnect deleted.
-type Deleted struct{ Offers, Letters int }
-
-// Disconnect deletes everything that we hold about a person, and puts the
-// tokens down to be revoked.
-func (s *Store) Disconnect(ctx context.Context, person int64) (d Deleted, err error) {
-	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		var err error
-		if d.Offers, err = s.removeConnection(ctx, tx, person); err != nil {
-			return err
-		}
-		if err := tx.QueryRow(ctx, `SELECT count(*) FROM letters WHERE person = ?`, person).Scan(&d.Letters); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `DELETE FROM people WHERE id = ?`, person) // and their letters with them
-		return err
-	})
-	return d, err
 }
 
 func (s *Store) queueRevocation(ctx context.Context, tx *sqlite.Tx, t flow.Tokens) error {

@@ -22,10 +22,13 @@ func (s *Store) KeepOffers(ctx context.Context, connection string, o offers.Offe
 		return err
 	}
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		// A connection that ended while we were reading gets none.
-		_, err := tx.Exec(ctx, `INSERT INTO offers (connection, made_at, document)
-			SELECT id, ?, ? FROM connections WHERE id = ? AND ended_at IS NULL
-			ON CONFLICT (connection) DO UPDATE SET made_at = excluded.made_at, document = excluded.document`,
+		// What was taken back while we were reading leaves no trace.
+		allowed, err := allowedTo(ctx, tx, connection)
+		if err != nil || !restsOn(o, allowed) {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO offers (connection, made_at, document)
+			VALUES (?3, ?1, ?2) ON CONFLICT (connection) DO UPDATE SET made_at = excluded.made_at, document = excluded.document`,
 			o.MadeAt.Unix(), string(document), connection)
 		return err
 	})
@@ -72,7 +75,19 @@ func (s *Store) KeepLetter(ctx context.Context, person int64, l offers.Letter, d
 		return err
 	}
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO letters (id, person, fingerprint, written_at, document, deliver)
+		var connection string
+		err := tx.QueryRow(ctx, `SELECT id FROM connections WHERE person = ?`, person).Scan(&connection)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		allowed, err := allowedTo(ctx, tx, connection)
+		if err != nil || !letterRestsOn(l, allowed) {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO letters (id, person, fingerprint, written_at, document, deliver)
 			SELECT ?, id, ?, ?, ?, ? FROM people WHERE id = ? AND unsubscribed_at IS NULL
 			ON CONFLICT (person, fingerprint) DO NOTHING`,
 			l.ID, fingerprint(l.Offers), l.Date.Unix(), string(document), deliver, person)
@@ -163,12 +178,4 @@ func (s *Store) SetSubscribed(ctx context.Context, person int64, subscribed bool
 		_, err := tx.Exec(ctx, `UPDATE people SET unsubscribed_at = ? WHERE id = ?`, stopped, person)
 		return err
 	})
-}
-
-// CountOf counts what we hold about a person.
-func (s *Store) CountOf(ctx context.Context, person int64) (d Deleted, err error) {
-	err = s.db.QueryRow(ctx, `SELECT
-		(SELECT coalesce(sum(json_array_length(o.document, '$.best')), 0) FROM offers o JOIN connections c ON c.id = o.connection WHERE c.person = ?1),
-		(SELECT count(*) FROM letters WHERE person = ?1)`, person).Scan(&d.Offers, &d.Letters)
-	return d, err
 }

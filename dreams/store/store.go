@@ -71,6 +71,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM logout_tokens WHERE expires_at <= ?`, now.Unix()); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, `DELETE FROM security_events WHERE expires_at <= ?`, now.Unix()); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `DELETE FROM attempts WHERE started_at < ?`, now.Add(-time.Hour).Unix())
 		return err
 	})

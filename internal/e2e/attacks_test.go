@@ -33,6 +33,7 @@ func attacks() []Attack {
 		pushedAttacks,
 		logoutAttacks,
 		logoutTokenAttacks,
+		securityEventAttacks,
 		targetAttacks,
 		detailAttacks,
 	)

@@ -305,6 +305,9 @@ func (r Response) String(name string) string {
 func (r Response) Refusal() string {
 	code := r.String("error")
 	if code == "" {
+		code = r.String("err") // RFC 8935 §2.3
+	}
+	if code == "" {
 		code = ErrorOnPage(r.Body)
 	}
 	if code == "" {

@@ -15,8 +15,9 @@ import (
 // need not ask its person again.
 var keepEnded = []string{
 	"UPDATE users SET password_hash = r.password_hash, locked_at = r.locked_at FROM replaced.users r WHERE r.sub = users.sub",
-	`UPDATE clients SET secret_hash = r.secret_hash, disabled_at = coalesce(r.disabled_at, clients.disabled_at), deleted_at = coalesce(r.deleted_at, clients.deleted_at)
-		FROM replaced.clients r WHERE r.client_id = clients.client_id`,
+	// Of a client both know, what the other says: URIs and secrets that it gave up.
+	`UPDATE clients SET ({columns of clients except client_id}) = (SELECT {columns of clients except client_id} FROM replaced.clients r WHERE r.client_id = clients.client_id)
+		WHERE client_id IN (SELECT client_id FROM replaced.clients) AND (owner IS NULL OR owner IN (SELECT sub FROM main.users))`,
 	// A client that is gone from the other altogether was deleted.
 	"UPDATE clients SET deleted_at = coalesce(deleted_at, unixepoch() * 1000) WHERE client_id NOT IN (SELECT client_id FROM replaced.clients)",
 	`UPDATE consents SET scope = r.scope, changed_at = r.changed_at, expires_at = r.expires_at, ended_at = coalesce(consents.ended_at, r.ended_at), end_reason = r.end_reason
@@ -31,6 +32,8 @@ var keepEnded = []string{
 		FROM replaced.device_authorizations r WHERE r.hash = device_authorizations.hash`,
 	"INSERT OR IGNORE INTO spent_assertions ({columns of spent_assertions}) SELECT {columns of spent_assertions} FROM replaced.spent_assertions",
 	"INSERT OR IGNORE INTO exchanged_tokens ({columns of exchanged_tokens}) SELECT {columns of exchanged_tokens} FROM replaced.exchanged_tokens",
+	"DELETE FROM notices",
+	"INSERT INTO notices ({columns of notices}) SELECT {columns of notices} FROM replaced.notices",
 	// Questions that wait are asked again.
 	"DELETE FROM interactions",
 	"DELETE FROM pushed_requests",

@@ -92,40 +92,6 @@ func (s *Store) Close() error {
 // Ready tells whether the database answers.
 func (s *Store) Ready(ctx context.Context) error { return s.db.Ping(ctx) }
 
-// Purge forgets what has expired and means nothing any more. Codes are kept a
-// day after they expired, so that a replay is still known for what it is; device
-// codes an hour, so that a television still hears expired_token: anybody may ask
-// for them, as often as they like. Pushed requests too: a question that came of
-// one waits for minutes, and its answer spends both. Assertions are kept a
-// minute, for those that are being looked at as they expire.
-func (s *Store) Purge(ctx context.Context, now time.Time) error {
-	s.revoked.purge(now)
-	if err := s.noteSecrets(ctx); err != nil {
-		return err
-	}
-	if err := s.forgetIdleClients(ctx, now); err != nil {
-		return err
-	}
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		for _, statement := range []string{
-			"DELETE FROM interactions WHERE expires_at < ?1",
-			"DELETE FROM pushed_requests WHERE expires_at < ?1 - 3600000",
-			"DELETE FROM sessions WHERE expires_at < ?1 AND sub NOT IN (SELECT sub FROM users WHERE locked_at IS NOT NULL)",
-			"DELETE FROM revocations WHERE expires_at < ?1",
-			"DELETE FROM authorization_codes WHERE expires_at < ?1 - 86400000",
-			"DELETE FROM refresh_tokens WHERE expires_at < ?1 - 86400000",
-			"DELETE FROM device_authorizations WHERE expires_at < ?1 - 3600000",
-			"DELETE FROM spent_assertions WHERE expires_at < ?1 - 60000",
-			"DELETE FROM exchanged_tokens WHERE expires_at < ?1",
-		} {
-			if _, err := tx.Exec(ctx, statement, ms(now)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 func hash(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]

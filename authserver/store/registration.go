@@ -116,8 +116,9 @@ func (s *Store) UpdateClient(ctx context.Context, c oauth.Client) error {
 	}
 	s.registering.Lock()
 	defer s.registering.Unlock()
+	moved := false
 	if was := s.clients.Load().clients[c.ID]; was != nil {
-		c.UsedAt, c.Disabled = was.UsedAt, was.Disabled
+		c.UsedAt, c.Disabled, moved = was.UsedAt, was.Disabled, leadsElsewhere(was, &c)
 	}
 	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		result, err := tx.Exec(ctx, "UPDATE clients SET metadata = ? WHERE client_id = ? AND registration_hash IS NOT NULL AND deleted_at IS NULL", described, c.ID)
@@ -127,11 +128,36 @@ func (s *Store) UpdateClient(ctx context.Context, c oauth.Client) error {
 		if n, err := result.RowsAffected(); n == 0 || err != nil {
 			return errors.Join(err, ErrNotFound)
 		}
+		if moved {
+			if err := askAgain(ctx, tx, c.ID); err != nil {
+				return err
+			}
+		}
 		return storeSecrets(ctx, tx, c)
 	})
 	if err == nil {
 		s.clients.Store(s.clients.Load().with(c.ID, &c))
 	}
+	return err
+}
+
+// leadsElsewhere tells whether people can be sent to a host that was not there
+// when they last agreed: the consent page names it.
+func leadsElsewhere(was, now *oauth.Client) bool {
+	known := map[string]bool{}
+	for _, uri := range was.RedirectURIs {
+		known[oauth.HostOf(uri)] = true
+	}
+	return slices.ContainsFunc(now.RedirectURIs, func(uri string) bool { return !known[oauth.HostOf(uri)] })
+}
+
+// askAgain makes of every consent to a client one that lets no further request
+// through in silence. What was granted goes on. RFC 6749 §10.2 wants such a request
+// only where it "comes from the original client and not an impersonator", and
+// whoever found a registration access token would otherwise have everybody's code
+// sent to a place of their own.
+func askAgain(ctx context.Context, tx *sqlite.Tx, clientID string) error {
+	_, err := tx.Exec(ctx, "UPDATE consents SET duration = ? WHERE client_id = ? AND ended_at IS NULL", string(oauth.Once), clientID)
 	return err
 }
 

@@ -203,6 +203,39 @@ func TestAnUpdateReplacesARegistration(t *testing.T) {
 	}
 }
 
+// RFC 6749 §10.2: a person who agreed to a client at one host is asked again before
+// a code goes to another, whoever changed the registration.
+func TestAnUpdateThatLeadsElsewhereIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver"}})
+	client := w.registeredClient(t, diary(nil))
+	id, header := client.String("client_id"), Bearer(client.String("registration_access_token"))
+	b := w.SignedIn(t, "alice")
+	b.Stay = "https://"
+	asks := func(uri, prompt string) Page {
+		return w.Authorize(b, With(w.Request("openid profile"), url.Values{"client_id": {id}, "redirect_uri": {uri}, "prompt": {prompt}}))
+	}
+	const before, path, elsewhere = "https://diary.example/cb", "https://diary.example/two", "https://mallory.example/cb"
+	page := asks(before, "")
+	if answer := decide(b, page, "allow", nil); answer.Answer().Get("code") == "" {
+		t.Fatalf("not allowed: %d %s", answer.Status, answer.Location)
+	}
+	for _, c := range []struct{ uri, want string }{{path, ""}, {elsewhere, "303 consent_required"}, {before, "303 consent_required"}} {
+		answer := w.update(t, client, header, diary(map[string]any{"client_id": id, "redirect_uris": []string{before, c.uri}}))
+		if answer.Status != http.StatusOK {
+			t.Fatalf("update: %d %s", answer.Status, answer.Body)
+		}
+		silent := asks(c.uri, "none")
+		if got := silent.Refusal(); got != c.want && !(c.want == "" && silent.Answer().Get("code") != "") {
+			t.Errorf("%s: %s", c.uri, got)
+		}
+	}
+	page = asks(before, "")
+	if answer := decide(b, page, "allow", nil); answer.Answer().Get("code") == "" || asks(before, "none").Answer().Get("code") == "" {
+		t.Errorf("agreed once more: %d %s", answer.Status, answer.Location)
+	}
+}
+
 // RFC 7591 §3.2.2: what cannot be read is refused in the endpoint's form, and at
 // once; with it the rows "JSON depth 10,000 / 5 MiB to DCR".
 func TestWhatIsNoRegistrationIsRefused(t *testing.T) {

@@ -161,7 +161,7 @@ func (e *Endpoints) applicationView(c echo.Context, session store.Session, clien
 		CanDelete: !client.Seeded(), ErrorCount: len(refusals), ReadOnly: readOnly(client),
 		MayHaveSecret: !client.Public() && !client.SelfRegistered(),
 		MayMakeSecret: len(client.Secrets) < oauth.MaxSecrets,
-		Snippets:      e.snippets(client, ""), SnippetNote: snippetNote(client),
+		Snippets:      e.snippets(client), SnippetNote: snippetNote(client),
 		Try:     views.Field{ID: "try", Name: "try", Label: "Paste what your application sends as redirect_uri", Attrs: map[string]any{"maxlength": maxURI}},
 		Confirm: views.Field{ID: "confirm", Name: "confirm", Label: "Type the application’s name to delete it", Autocomplete: "off"},
 	}

@@ -377,7 +377,7 @@ func (e *Endpoints) addApplication(c echo.Context, session store.Session, client
 		Name: client.Name, ClientID: client.ID, Secret: secret, Heading: "It is registered",
 		Lead:     "Your application has a name here. Copy what it needs, run one of the programs below, and you have your first answer.",
 		Next:     views.Link{Label: "To the application’s page", Href: "/developer/apps/" + client.ID},
-		Snippets: e.snippets(&client, secret),
+		Snippets: e.snippets(&client),
 	}
 	if note := snippetNote(&client); note != "" {
 		view.Notes = append(view.Notes, note)

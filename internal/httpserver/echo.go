@@ -79,7 +79,7 @@ func New(s Settings) *echo.Echo {
 	e.GET("/readyz", func(c echo.Context) error {
 		if err := s.Ready(c.Request().Context()); err != nil {
 			s.Log.Warn("not ready", "error", err)
-			return c.String(http.StatusServiceUnavailable, "the database does not answer\n")
+			return c.String(http.StatusServiceUnavailable, "the database does not work\n")
 		}
 		return c.String(http.StatusOK, "ok\n")
 	})

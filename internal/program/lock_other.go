@@ -15,3 +15,5 @@ func take(path string) (*os.File, error) {
 	}
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
+
+func surviveLimits() {}

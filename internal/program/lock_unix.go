@@ -4,6 +4,7 @@ package program
 
 import (
 	"os"
+	"os/signal"
 	"syscall"
 )
 
@@ -22,3 +23,7 @@ func take(path string) (*os.File, error) {
 	}
 	return nil, err
 }
+
+// surviveLimits makes an error of a file that may grow no more (RLIMIT_FSIZE), as
+// of a full disk. By default it ends a Go program.
+func surviveLimits() { signal.Ignore(syscall.SIGXFSZ) }

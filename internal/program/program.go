@@ -98,6 +98,7 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		return command(name, env, append(commands, backup(name), restore(name), examine(name)), os.Args[1:])
 	}
 
+	surviveLimits()
 	// Signals stay caught to the end: a second one must not cut a stop short.
 	signals, ignore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer ignore()

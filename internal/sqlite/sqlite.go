@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
@@ -24,6 +25,7 @@ import (
 // DB is an open database.
 type DB struct {
 	path       string
+	file       os.FileInfo // as it was opened
 	readers    *sql.DB
 	writer     *sql.DB
 	statements sync.Map // SQL text to *sql.Stmt of readers
@@ -32,6 +34,7 @@ type DB struct {
 	done       chan struct{}
 	closeOnce  sync.Once
 	busy       atomic.Int64
+	failed     atomic.Int64 // when a write failed last, Unix nanoseconds; 0: none has since one went well
 }
 
 // Open opens the file, creates it and its folder where missing, and brings its
@@ -46,7 +49,8 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := file.Close(); err != nil {
+	opened, err := file.Stat()
+	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
 	writer, err := sql.Open("sqlite", dsn(path, "_txlock=immediate&_pragma=secure_delete(1)"))
@@ -67,7 +71,7 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 	readers.SetMaxOpenConns(connections)
 	readers.SetMaxIdleConns(connections)
 	db := &DB{
-		path: path, readers: readers, writer: writer,
+		path: path, file: opened, readers: readers, writer: writer,
 		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	go db.write()
@@ -121,8 +125,17 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 	return nil // a reader that holds it up does so for a moment: the next commits overwrite the log
 }
 
-// Ping tells whether the database still answers.
+// failing is for how long a write that failed says something about the next.
+const failing = 5 * time.Second
+
+// Ping tells whether the database still answers, and could be written lately.
 func (db *DB) Ping(ctx context.Context) error {
+	if err := db.present(); err != nil {
+		return err
+	}
+	if failed := db.failed.Load(); failed != 0 && time.Since(time.Unix(0, failed)) < failing {
+		return errors.New("the last write failed")
+	}
 	var one int
 	return db.QueryRow(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&one)
 }
@@ -130,6 +143,18 @@ func (db *DB) Ping(ctx context.Context) error {
 // Busy is how many writes the file could not take since it was opened: locked by
 // somebody else for too long, disk full or failing.
 func (db *DB) Busy() int64 { return db.busy.Load() }
+
+// errGone is what a database gives whose file was moved, deleted or replaced.
+// The system would let us go on writing into a file that nobody finds again.
+var errGone = errors.New("sqlite: the database file is not where it was opened")
+
+// present wants the file to be where it was.
+func (db *DB) present() error {
+	if now, err := os.Stat(db.path); err != nil || !os.SameFile(db.file, now) {
+		return errGone
+	}
+	return nil
+}
 
 // Query reads rows. Statements are prepared once per connection and kept.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
@@ -189,7 +214,7 @@ func (r Row) Scan(into ...any) error {
 func Unavailable(err error) bool {
 	var e *driver.Error
 	if !errors.As(err, &e) {
-		return errors.Is(err, ErrClosed)
+		return errors.Is(err, ErrClosed) || errors.Is(err, errGone)
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
 )
 
 // maxBatch is how many callers share one commit at the most.
@@ -139,7 +140,10 @@ func (db *DB) write() {
 			}
 			tx = &Tx{conn: conn, statements: map[string]*sql.Stmt{}}
 		}
-		err := tx.begin()
+		err := db.present()
+		if err == nil {
+			err = tx.begin()
+		}
 		if err != nil {
 			// Somebody else holds the file. Who came meanwhile would wait as long
 			// again for the same answer, and whoever is behind them for longer.
@@ -151,6 +155,9 @@ func (db *DB) write() {
 			tx.discard()
 			tx = nil
 			db.busy.Add(int64(len(batch)))
+			db.failed.Store(time.Now().UnixNano())
+		} else {
+			db.failed.Store(0)
 		}
 		finish(batch, err)
 	}

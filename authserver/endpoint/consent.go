@@ -26,7 +26,9 @@ func (e *Endpoints) ConsentPage(c echo.Context) error {
 		return err
 	}
 	e.allowRedirect(c, p)
-	return render(c, http.StatusOK, page.Consent(e.frame(c, ""), e.consentView(c, p, session.User, before)))
+	view := e.consentView(c, p, session.User, before)
+	e.addSamples(c.Request().Context(), &view, session.User.Sub, e.details(p))
+	return render(c, http.StatusOK, page.Consent(e.frame(c, ""), view))
 }
 
 // question loads a request that waits for a decision, and who is to decide.
@@ -193,8 +195,8 @@ func (e *Endpoints) alreadyAnswered(c echo.Context, p pending) error {
 	return e.stopped(c, stop{Refusal: oauth.Refuse(oauth.InvalidRequest, "this question has been answered already"), Pending: p, Over: true})
 }
 
-// consentView words the question. Samples come from the account; what Acme
-// Travel knows is not ours to show.
+// consentView words the question. What Acme Travel knows is not ours: addSamples
+// asks.
 func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, before *oauth.Consent) page.ConsentView {
 	now := e.Now()
 	v := page.ConsentView{

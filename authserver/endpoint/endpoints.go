@@ -47,6 +47,7 @@ type Endpoints struct {
 	Personas         []Persona // of the classroom; empty: none shown
 
 	Strangers *http.Client // for addresses that strangers name
+	Acme      *http.Client // the resource server, on the back channel
 	Metrics   *metrics.Registry
 
 	proofs        *dpop.Verifier

@@ -47,6 +47,7 @@ var registrationChecks = []check.Check[registering]{
 	check.New("registered URIs are https and lead to public addresses", "RFC 7591 §5", metadataURIsPublic),
 	check.New("post_logout_redirect_uris are as safe as redirect URIs", "RP-Initiated Logout §3.1", postLogoutRedirectURIsSafe),
 	check.New("client_name is what a person can read", "RFC 7591 §5", clientNameReadable),
+	check.New("client_name is not this server's own", "RFC 7591 §5", clientNameNotOurs),
 	check.New("contacts and versions are a line of text each", "RFC 7591 §2", linesShort),
 	check.New("scope has something that the client can get", "RFC 7591 §2", scopeNotEmpty),
 	check.New("authorization_details_types are ones that are understood here", "RFC 9396 §10", detailTypesKnown),
@@ -366,6 +367,21 @@ func clientNameReadable(r registering) error {
 	name := r.ClientName
 	if name != "" && (utf8.RuneCountInString(name) > maxName || strings.TrimSpace(name) != name || !readable(name) || !strings.ContainsFunc(name, letterOrDigit)) {
 		return unfit("client_name must be 1 to %d visible characters", maxName)
+	}
+	return nil
+}
+
+// clientNameNotOurs keeps strangers from the name under which this server itself
+// asks Acme, which people read in their access log.
+func clientNameNotOurs(r registering) error {
+	letters := strings.Map(func(r rune) rune {
+		if letterOrDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, r.ClientName)
+	if letters == "acmeaccounts" {
+		return unfit("client_name is the name of this server")
 	}
 	return nil
 }

@@ -102,6 +102,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		ClientAssertions: grant.ClientAssertion{Environment: dice, Issuer: c.Env.AuthserverURL.String(), Keys: clientKeys, Spent: s.store},
 		ClientKeys:       clientKeys,
 		Strangers:        strangers,
+		Acme:             ours(c),
 		Metrics:          c.Metrics,
 	})
 	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
@@ -193,20 +194,25 @@ func expander(env environment.Environment) func(string) string {
 // notified says how an address that a client registered to be told at is called: the other two
 // programs where their back channel is, everybody else as a stranger.
 func notified(c program.Config, expand func(string) string) func(uri string) *http.Client {
-	ours := map[string]bool{}
+	seeded := map[string]bool{}
 	for _, client := range seed.Clients() {
-		ours[expand(client.BackchannelLogoutURI)], ours[expand(client.SecurityEventsURI)] = true, true
+		seeded[expand(client.BackchannelLogoutURI)], seeded[expand(client.SecurityEventsURI)] = true, true
 	}
-	back := &http.Client{
-		Transport:     c.Back,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	back := ours(c)
 	strangers := outbound.Client(bool(c.Env.AllowPrivateURIs))
 	return func(uri string) *http.Client {
-		if ours[uri] {
+		if seeded[uri] {
 			return back
 		}
 		return strangers
+	}
+}
+
+// ours calls the other two programs, where their back channel is.
+func ours(c program.Config) *http.Client {
+	return &http.Client{
+		Transport:     c.Back,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 

@@ -117,6 +117,7 @@ var registrationAttacks = slices.Concat([]Attack{
 	metadataAttacks("400 invalid_client_metadata", "post_logout_redirect_uris", map[string][]any{"post_logout_redirect_uris are as safe as redirect URIs": {
 		[]string{"javascript:alert(1)"}, []string{"http://diary.example/"}, []string{"https://diary.example/#f"},
 	}}),
+	metadataAttacks("400 invalid_client_metadata", "client_name", map[string][]any{"client_name is not this server's own": {"acme-accounts", "Acme  Accounts."}}),
 	metadataAttacks("400 invalid_client_metadata", "client_name", map[string][]any{"client_name is what a person can read": {
 		strings.Repeat("a", 10_000), strings.Repeat("a", 101), "Dreams\u202egro.live", "Dre\u200bams", "Dreams\u0007", "Dreams\nGmbH", " Dreams", "\u3164", "...", "Dreams\u0301\u0301\u0301\u0301\u0301\u0301",
 	}}),

@@ -144,12 +144,13 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 			forged := strings.Split(a.Token(a.Claims("u_bob", public)), ".")
 			return parts[0] + "." + forged[1] + "." + parts[2]
 		}},
-		"iss is our authorization server": {bearer.InvalidToken, public, 0, "", with("iss", func(a *bearertest.Authserver) any { return a.URL + "/" })},
-		"aud names this resource":         {bearer.InvalidToken, public, 0, "", with("aud", func(*bearertest.Authserver) any { return "https://other.test" })},
-		"token has not expired":           {bearer.InvalidToken, public, 0, "", with("exp", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() })},
-		"token is not from the future":    {bearer.InvalidToken, public, 0, "", with("nbf", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() + 11 })},
-		"required claims are there":       {bearer.InvalidToken, public, 0, "", with("jti", func(*bearertest.Authserver) any { return nil })},
-		"token was not revoked":           {bearer.InvalidToken, public, 0, "", with("jti", func(*bearertest.Authserver) any { return "revoked" })},
+		"iss is our authorization server":           {bearer.InvalidToken, public, 0, "", with("iss", func(a *bearertest.Authserver) any { return a.URL + "/" })},
+		"aud names this resource":                   {bearer.InvalidToken, public, 0, "", with("aud", func(*bearertest.Authserver) any { return "https://other.test" })},
+		"token has not expired":                     {bearer.InvalidToken, public, 0, "", with("exp", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() })},
+		"token is not from the future":              {bearer.InvalidToken, public, 0, "", with("nbf", func(a *bearertest.Authserver) any { return a.Clock.Now().Unix() + 11 })},
+		"required claims are there":                 {bearer.InvalidToken, public, 0, "", with("jti", func(*bearertest.Authserver) any { return nil })},
+		"token was not revoked":                     {bearer.InvalidToken, public, 0, "", with("jti", func(*bearertest.Authserver) any { return "revoked" })},
+		"no permission of the token was taken back": {bearer.InvalidToken, public, 0, "", with("grant_id", func(*bearertest.Authserver) any { return "narrowed" })},
 		"token that is bound to a key is not sent as Bearer": {bearer.InvalidToken, public, 0, "", with("cnf", func(*bearertest.Authserver) any {
 			return map[string]string{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
 		})},
@@ -188,6 +189,7 @@ func TestEveryCheckKeepsSomethingOut(t *testing.T) {
 		t.Run(rule.Name, func(t *testing.T) {
 			a := bearertest.New(t)
 			a.Revoke("", "revoked")
+			a.TakeBack("narrowed", public)
 			strict := resourceServer(t, a, &memory{}, check.Runner{})
 			lax := resourceServer(t, a, &memory{}, check.Runner{Omit: rule.Name})
 			token := attack.token(a)

@@ -25,6 +25,7 @@ type presentation struct {
 	now      time.Time
 
 	revoked   bool // the revocation feed named the token or its grant
+	takenBack bool // it named a permission that the token carries
 	feedFresh bool // and the feed is up to date
 }
 
@@ -50,6 +51,7 @@ var tokenChecks = []check.Check[*presentation]{
 	check.New("token is not from the future", "RFC 7519 §4.1.5", checkNotBefore),
 	check.New("required claims are there", "RFC 9068 §2.2", checkRequiredClaims),
 	check.New("token was not revoked", "RFC 7009 §2.1", checkRevocation),
+	check.New("no permission of the token was taken back", "RFC 7009 §2.1", checkTakenBack),
 	check.New("token that is bound to a key is not sent as Bearer", "RFC 9449 §7.2", checkBoundScheme),
 	check.New("token that is sent as DPoP is bound to a key", "RFC 9449 §7.1", checkBoundToken),
 }
@@ -174,6 +176,15 @@ func checkRequiredClaims(p *presentation) error {
 func checkRevocation(p *presentation) error {
 	if p.revoked {
 		return invalidToken("The token was revoked")
+	}
+	return nil
+}
+
+// The person took a permission back and left the rest. A token says more than it
+// may from then on: the client refreshes it, and gets one that does not.
+func checkTakenBack(p *presentation) error {
+	if p.takenBack {
+		return invalidToken("The person took back a permission that the token carries: refresh it")
 	}
 	return nil
 }

@@ -6,20 +6,36 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Revocation voids tokens before they expire: all of a grant, or one by its jti.
+// Revocation voids tokens before they expire: all of a grant, those of a grant
+// that carry a permission, or one by its jti. Or it tells of a person.
 type Revocation struct {
-	GrantID   string `json:"grant_id"`
-	ID        string `json:"jti"`
-	ExpiresAt int64  `json:"expires_at"` // Unix seconds; by then the tokens have expired anyway
+	GrantID    string  `json:"grant_id"`
+	Permission string  `json:"permission"` // a name in scope or a type of authorization details; empty: all of the grant
+	ID         string  `json:"jti"`
+	ExpiresAt  int64   `json:"expires_at"` // Unix seconds; by then the tokens have expired anyway
+	Person     *Person `json:"person"`     // nothing is void; somebody's name or address is new
 }
+
+// Person is what the authorization server tells of somebody with an account.
+type Person struct {
+	Subject string `json:"sub"`
+	Name    string `json:"name"`
+	Email   string `json:"email"`
+	Picture string `json:"picture"`
+}
+
+// part is a permission of a grant.
+type part struct{ grant, permission string }
 
 // Position is how far a feed was read. A feed has an id: another one means that
 // the authorization server was started again, perhaps on a backup, and that its
@@ -60,6 +76,7 @@ type Feed struct {
 	mu       sync.RWMutex
 	position Position
 	grants   map[string]int64 // grant_id to expires_at
+	parts    map[part]int64
 	tokens   map[string]int64 // jti to expires_at
 	jwks     string           // ETag of the keys that the last answer told of
 	current  *attempt
@@ -79,7 +96,7 @@ type attempt struct {
 func NewFeed(ctx context.Context, issuer, id, password string, client *http.Client, store Revocations, now func() time.Time, log *slog.Logger) (*Feed, error) {
 	f := &Feed{
 		issuer: issuer, id: id, password: password, client: client, store: store, now: now, log: log,
-		grants: map[string]int64{}, tokens: map[string]int64{},
+		grants: map[string]int64{}, parts: map[part]int64{}, tokens: map[string]int64{},
 	}
 	position, kept, err := store.LoadRevocations(ctx)
 	if err != nil {
@@ -121,7 +138,7 @@ func (f *Feed) Heard() time.Time {
 func (f *Feed) Known() int {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return len(f.grants) + len(f.tokens)
+	return len(f.grants) + len(f.parts) + len(f.tokens)
 }
 
 // Revoked tells whether a token, or the grant that it came from, was revoked.
@@ -131,6 +148,29 @@ func (f *Feed) Revoked(grantID, id string) bool {
 	_, grant := f.grants[grantID]
 	_, token := f.tokens[id]
 	return grant || token
+}
+
+// TakenBack tells whether a permission that a token carries was taken back.
+func (f *Feed) TakenBack(c *Claims) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if len(f.parts) == 0 || c.GrantID == "" {
+		return false
+	}
+	for scope := range strings.SplitSeq(c.Scope, " ") {
+		if _, gone := f.parts[part{c.GrantID, scope}]; gone {
+			return true
+		}
+	}
+	if len(c.AuthorizationDetails) == 0 {
+		return false
+	}
+	for of := range f.parts {
+		if of.grant == c.GrantID && c.DetailsOf(of.permission) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Work follows the feed until ctx ends.
@@ -318,7 +358,10 @@ func (f *Feed) take(news []Revocation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range news {
-		if r.GrantID != "" {
+		switch {
+		case r.GrantID != "" && r.Permission != "":
+			f.parts[part{r.GrantID, r.Permission}] = r.ExpiresAt
+		case r.GrantID != "":
 			f.grants[r.GrantID] = r.ExpiresAt
 		}
 		if r.ID != "" {
@@ -326,11 +369,7 @@ func (f *Feed) take(news []Revocation) {
 		}
 	}
 	now := f.now().Unix()
-	for _, known := range []map[string]int64{f.grants, f.tokens} {
-		for id, expires := range known {
-			if expires <= now {
-				delete(known, id)
-			}
-		}
-	}
+	maps.DeleteFunc(f.grants, func(_ string, expires int64) bool { return expires <= now })
+	maps.DeleteFunc(f.parts, func(_ part, expires int64) bool { return expires <= now })
+	maps.DeleteFunc(f.tokens, func(_ string, expires int64) bool { return expires <= now })
 }

@@ -81,7 +81,7 @@ func (v *Verifier) judge(r *http.Request, scheme, compact string, need Need) (*T
 	p := &presentation{
 		token: token, key: current, remembered: remembered && key == current, scheme: scheme,
 		issuer: v.Issuer, resource: v.Resource, need: need, now: now,
-		revoked: v.Feed.Revoked(token.Claims.GrantID, token.Claims.ID), feedFresh: fresh,
+		revoked: v.Feed.Revoked(token.Claims.GrantID, token.Claims.ID), takenBack: v.Feed.TakenBack(&token.Claims), feedFresh: fresh,
 	}
 	if err := check.Run(ctx, v.Checks, originChecks, p); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"example.com/acme-dreams/acme/travel"
 	"example.com/acme-dreams/internal/sqlite"
@@ -20,17 +21,19 @@ func (s *Store) Profile(ctx context.Context, sub string) (travel.Profile, error)
 // PutProfile keeps what the authorization server says about a person who signs
 // in. What it doesn't say this time stays as it was.
 func (s *Store) PutProfile(ctx context.Context, p travel.Profile) error {
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `
-			INSERT INTO profiles (sub, name, email, picture, updated_at) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (sub) DO UPDATE SET
-				name = COALESCE(NULLIF(excluded.name, ''), name),
-				email = COALESCE(NULLIF(excluded.email, ''), email),
-				picture = COALESCE(NULLIF(excluded.picture, ''), picture),
-				updated_at = excluded.updated_at`,
-			p.Sub, p.Name, p.Email, p.Picture, s.now().Unix())
-		return err
-	})
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error { return putProfile(ctx, tx, p, s.now()) })
+}
+
+func putProfile(ctx context.Context, tx *sqlite.Tx, p travel.Profile, now time.Time) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO profiles (sub, name, email, picture, updated_at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (sub) DO UPDATE SET
+			name = COALESCE(NULLIF(excluded.name, ''), name),
+			email = COALESCE(NULLIF(excluded.email, ''), email),
+			picture = COALESCE(NULLIF(excluded.picture, ''), picture),
+			updated_at = excluded.updated_at`,
+		p.Sub, p.Name, p.Email, p.Picture, now.Unix())
+	return err
 }
 
 // Preferences returns what a person told us; nothing told is empty preferences.

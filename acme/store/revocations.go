@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/acme-dreams/acme/bearer"
+	"example.com/acme-dreams/acme/travel"
 	"example.com/acme-dreams/internal/sqlite"
 )
 
@@ -17,9 +18,9 @@ func (s *Store) LoadRevocations(ctx context.Context) (bearer.Position, []bearer.
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return at, nil, err
 	}
-	rows, err := s.db.Query(ctx, `SELECT grant_id, jti, expires_at FROM revocations`)
+	rows, err := s.db.Query(ctx, `SELECT grant_id, permission, jti, expires_at FROM revocations`)
 	kept, err := collect(rows, err, func(scan func(...any) error) (r bearer.Revocation, err error) {
-		return r, scan(&r.GrantID, &r.ID, &r.ExpiresAt)
+		return r, scan(&r.GrantID, &r.Permission, &r.ID, &r.ExpiresAt)
 	})
 	return at, kept, err
 }
@@ -32,10 +33,16 @@ func (s *Store) KeepRevocations(ctx context.Context, at bearer.Position, news []
 			return err
 		}
 		for _, r := range news {
+			if r.Person != nil {
+				if err := putProfile(ctx, tx, travel.Profile{Sub: r.Person.Subject, Name: r.Person.Name, Email: r.Person.Email, Picture: r.Person.Picture}, now); err != nil {
+					return err
+				}
+				continue
+			}
 			_, err := tx.Exec(ctx, `
-				INSERT INTO revocations (grant_id, jti, expires_at) VALUES (?, ?, ?)
-				ON CONFLICT (grant_id, jti) DO UPDATE SET expires_at = MAX(expires_at, excluded.expires_at)`,
-				r.GrantID, r.ID, r.ExpiresAt)
+				INSERT INTO revocations (grant_id, permission, jti, expires_at) VALUES (?, ?, ?, ?)
+				ON CONFLICT (grant_id, permission, jti) DO UPDATE SET expires_at = MAX(expires_at, excluded.expires_at)`,
+				r.GrantID, r.Permission, r.ID, r.ExpiresAt)
 			if err != nil {
 				return err
 			}

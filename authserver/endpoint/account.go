@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/page"
 	"example.com/acme-dreams/authserver/store"
 )
@@ -55,7 +53,7 @@ func (e *Endpoints) Account(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	active, _ := e.sortConnections(connections)
+	active := e.onTab(connections, page.ActiveApps)
 	return render(c, http.StatusOK, page.Account(e.frame(c, ""), page.AccountView{
 		Name: session.User.Name, Email: session.User.Email, Initials: initials(session.User.Name),
 		Apps: appsInWords(len(active)), LastSignIn: dayTime(session.AuthTime), SignOut: "/account/logout", CSRF: e.csrf(c),
@@ -85,102 +83,6 @@ func appsInWords(n int) string {
 		return "1 app may look at some of your data."
 	}
 	return fmt.Sprintf("%d apps may look at some of your data.", n)
-}
-
-// sortConnections parts what holds from what has ended.
-func (e *Endpoints) sortConnections(all []store.Connection) (active, ended []store.Connection) {
-	for _, connection := range all {
-		if connection.Live(e.Now()) {
-			active = append(active, connection)
-		} else {
-			ended = append(ended, connection)
-		}
-	}
-	return active, ended
-}
-
-// Apps lists the connected applications: what they may do, since when, until
-// when.
-func (e *Endpoints) Apps(c echo.Context) error { return e.apps(c, http.StatusOK, "") }
-
-func (e *Endpoints) apps(c echo.Context, status int, notice string) error {
-	session, err := e.signedIn(c)
-	if err != nil {
-		return err
-	}
-	connections, err := e.Store.Connections(c.Request().Context(), session.User.Sub, e.Now())
-	if err != nil {
-		return err
-	}
-	active, ended := e.sortConnections(connections)
-	view := page.AppsView{Tab: page.ActiveApps, Active: len(active), Ended: len(ended), Notice: notice, CSRF: e.csrf(c)}
-	shown := active
-	if c.QueryParam("tab") == page.EndedApps {
-		view.Tab, shown = page.EndedApps, ended
-	}
-	if removed := e.Store.Client(c.QueryParam("removed")); removed != nil && notice == "" {
-		view.Notice = removed.Name + " was removed. Tokens that it holds stop working within 2 seconds. What it copied before stays with it: ask it to delete that."
-	}
-	for _, connection := range shown {
-		view.Apps = append(view.Apps, e.appView(connection))
-	}
-	return render(c, status, page.Apps(e.frame(c, ""), view))
-}
-
-func (e *Endpoints) appView(connection store.Connection) page.App {
-	app := page.App{ClientID: connection.ClientID, Name: connection.ClientID, Since: day(connection.GivenAt), Until: until(connection.Consent, e.Now())}
-	if client := e.Store.Client(connection.ClientID); client != nil {
-		app.Name, app.Host, app.Verified, app.FirstParty = client.Name, oauth.HostOf(client.Homepage), client.Verified, client.FirstParty
-	}
-	for _, name := range connection.Scope {
-		permission, _ := oauth.PermissionNamed(name)
-		app.Can = append(app.Can, page.Permission{Scope: name, Sentence: permission.Sentence})
-	}
-	for _, d := range connection.Details {
-		permission := page.Permission{Scope: d.Type, Sentence: detailSentence(d)}
-		if !slices.Contains(app.Can, permission) { // several sign-ins may have the same
-			app.Can = append(app.Can, permission)
-		}
-	}
-	if !connection.UsedAt.IsZero() {
-		app.LastUsed = dayTime(connection.UsedAt) + ": got a token"
-		if idle := e.Now().Sub(connection.UsedAt); idle > 30*24*time.Hour {
-			app.Warning = fmt.Sprintf("Not used for %d days.", int(idle.Hours()/24))
-		}
-	}
-	switch {
-	case !connection.EndedAt.IsZero():
-		app.Ended = dayTime(connection.EndedAt) + ": " + connection.EndReason
-	case !connection.Live(e.Now()):
-		app.Ended = dayTime(connection.ExpiresAt) + ": expired"
-	}
-	return app
-}
-
-// RevokeApp removes a connected application: its consent ends, and with it
-// every grant and token.
-func (e *Endpoints) RevokeApp(c echo.Context) error {
-	session, err := e.signedIn(c)
-	if err != nil {
-		return err
-	}
-	form, err := e.readPage(c)
-	if err != nil {
-		return err
-	}
-	if form.Get("action") != "revoke" {
-		return echo.NewHTTPError(http.StatusBadRequest, "action must be revoke")
-	}
-	clientID := form.Get("client_id")
-	err = e.Store.EndConsent(background(c), session.User.Sub, clientID, "removed by you", e.Now())
-	if errors.Is(err, store.ErrNotFound) {
-		return e.apps(c, http.StatusNotFound, "This app is not connected. Perhaps you removed it before.")
-	}
-	if err != nil {
-		return err
-	}
-	e.record(c, "connected app removed", session.User.Sub, clientID, "")
-	return c.Redirect(http.StatusSeeOther, "/account/apps?removed="+url.QueryEscape(clientID))
 }
 
 // alarming are the events that a person should look at twice.

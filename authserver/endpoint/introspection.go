@@ -82,7 +82,7 @@ func (e *Endpoints) lookUp(c echo.Context, caller *oauth.Client, compact string)
 	if t, err := e.Keys.ReadAccessToken(compact); err == nil {
 		about := introspected{
 			Caller: caller, ClientID: t.ClientID, Audience: t.Audience,
-			Ended: e.Store.Revoked(t.JWTID, t.GrantID), Expires: time.Unix(t.ExpiresAt, 0), Now: e.Now(),
+			Ended: e.Store.Ended(t), Expires: time.Unix(t.ExpiresAt, 0), Now: e.Now(),
 		}
 		return about, Introspection{
 			Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: tokenType(t.Confirmation), Confirmation: t.Confirmation,
@@ -103,7 +103,7 @@ func (e *Endpoints) lookUp(c echo.Context, caller *oauth.Client, compact string)
 	}
 	about := introspected{
 		Caller: caller, ClientID: t.Grant.ClientID,
-		Ended: t.Spent || !t.Grant.Live(e.Now()), Expires: expires, Now: e.Now(),
+		Ended: t.Spent || !t.Grant.Live(e.Now()) || !t.Grant.Scope.Has(oauth.OfflineAccess), Expires: expires, Now: e.Now(),
 	}
 	return about, Introspection{
 		Active: true, Scope: t.Grant.Scope.String(), ClientID: t.Grant.ClientID,

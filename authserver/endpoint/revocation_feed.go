@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/store"
 	"example.com/acme-dreams/internal/check"
 )
 
@@ -22,10 +23,26 @@ type feed struct {
 }
 
 type feedEntry struct {
-	Cursor    int64  `json:"cursor"`
-	GrantID   string `json:"grant_id,omitempty"`
-	JWTID     string `json:"jti,omitempty"`
-	ExpiresAt int64  `json:"expires_at"` // seconds since 1970: forget the entry then
+	Cursor     int64       `json:"cursor"`
+	GrantID    string      `json:"grant_id,omitempty"`
+	Permission string      `json:"permission,omitempty"` // of the grant's tokens, those that carry it: a name in scope, or a type of authorization details
+	JWTID      string      `json:"jti,omitempty"`
+	ExpiresAt  int64       `json:"expires_at,omitempty"` // seconds since 1970: forget the entry then
+	Person     *feedPerson `json:"person,omitempty"`     // somebody whose name or address is new; nothing is revoked
+}
+
+type feedPerson struct {
+	Subject string `json:"sub"`
+	Name    string `json:"name"`
+	Email   string `json:"email"`
+	Picture string `json:"picture,omitempty"`
+}
+
+func entryOf(r store.Revocation) feedEntry {
+	if r.Person != nil {
+		return feedEntry{Cursor: r.Cursor, Person: &feedPerson{r.Person.Sub, r.Person.Name, r.Person.Email, r.Person.Picture}}
+	}
+	return feedEntry{Cursor: r.Cursor, GrantID: r.GrantID, Permission: r.Permission, JWTID: r.JWTID, ExpiresAt: r.ExpiresAt.Unix()}
 }
 
 var feedChecks = []check.Check[*oauth.Client]{
@@ -41,6 +58,9 @@ const (
 // expire. It is ours, not a standard's: one question that waits for news costs
 // less than an introspection call for every request, and is as fast. The
 // cursor is what makes it safe: whoever was away continues where it stopped.
+//
+// Names and addresses of people who are new, or have changed them, come the same
+// way: whoever shows them needs no sign-in to know them.
 //
 // It tells when the signing keys change, too: who sends the ETag of their JWKS
 // as jwks_etag is answered as soon as that is another one.
@@ -85,7 +105,7 @@ func (e *Endpoints) Revocations(c echo.Context) error {
 	answer := feed{Feed: e.Store.FeedID(), Cursor: after, Revocations: make([]feedEntry, 0, len(entries)), JWKS: e.jwks().etag}
 	for _, entry := range entries {
 		answer.Cursor = entry.Cursor
-		answer.Revocations = append(answer.Revocations, feedEntry{entry.Cursor, entry.GrantID, entry.JWTID, entry.ExpiresAt.Unix()})
+		answer.Revocations = append(answer.Revocations, entryOf(entry))
 	}
 	return answerJSON(c, http.StatusOK, answer)
 }

@@ -58,7 +58,7 @@ func (e *Endpoints) Userinfo(c echo.Context) error {
 	if err != nil {
 		return oauth.Refuse(oauth.InvalidToken, "the access token is not one that this server signed")
 	}
-	use := tokenUse{scheme, claims, e.Store.Revoked(claims.JWTID, claims.GrantID), e.issuer(), e.Now()}
+	use := tokenUse{scheme, claims, e.Store.Ended(claims), e.issuer(), e.Now()}
 	if err := check.Run(c.Request().Context(), e.Checks, userinfoChecks, use); err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ var refreshChecks = []check.Check[refresh]{
 	check.New("refresh token is used with the key that it is bound to", "RFC 9449 §5", refreshTokenKeySame),
 	check.New("refresh token is used once", "RFC 9700 §4.14.2", refreshTokenUsedOnce),
 	check.New("refresh token's grant has not been revoked", "RFC 7009 §2.1", refreshTokenGrantLive),
+	check.New("refresh token's person still lets the client look again", "OIDC Core §11", refreshTokenStillOffline),
 	check.New("refresh token has not been idle too long", "RFC 9700 §4.14.2", refreshTokenNotIdle),
 	check.New("refresh token has not reached its end", "RFC 9700 §4.14.2", refreshTokenNotExpired),
 	check.New("scope is within what was granted", "RFC 6749 §6", refreshScopeWithinGrant),
@@ -128,6 +129,15 @@ func refreshTokenUsedOnce(r refresh) error {
 func refreshTokenGrantLive(r refresh) error {
 	if !r.Token.Grant.Live(r.Now) {
 		return oauth.Refuse(oauth.InvalidGrant, "the refresh token has been revoked or its consent has ended")
+	}
+	return nil
+}
+
+// Without offline_access there is no refresh token. Whoever takes it back, and
+// leaves the rest, ends those that are out.
+func refreshTokenStillOffline(r refresh) error {
+	if !r.Token.Grant.Scope.Has(oauth.OfflineAccess) {
+		return oauth.Refuse(oauth.InvalidGrant, "the person took offline_access back")
 	}
 	return nil
 }

@@ -39,6 +39,13 @@ func (d Duration) End(now time.Time) time.Time {
 	return time.Time{}
 }
 
+// UnusedFor is after how long without a use a consent ends by itself: our policy.
+// After UnusedHint the person is asked about it.
+const (
+	UnusedFor  = 90 * 24 * time.Hour
+	UnusedHint = 30 * 24 * time.Hour
+)
+
 // Consent is what a person lets a client do.
 type Consent struct {
 	ID        string
@@ -51,12 +58,25 @@ type Consent struct {
 	ExpiresAt time.Time // zero: none
 	EndedAt   time.Time // zero: not ended
 	EndReason string
+	UsedAt    time.Time // when a token was last issued for it; zero: never
 }
 
 // Live tells whether the consent holds.
 func (c *Consent) Live(now time.Time) bool {
-	return c != nil && c.EndedAt.IsZero() && (c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt))
+	return c != nil && c.EndedAt.IsZero() && (c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)) && !c.Unused(now)
 }
+
+// Idle is for how long nobody has used the consent, given it or changed it.
+func (c *Consent) Idle(now time.Time) time.Duration {
+	last := c.ChangedAt
+	if c.UsedAt.After(last) {
+		last = c.UsedAt
+	}
+	return now.Sub(last)
+}
+
+// Unused tells whether the consent ends because nobody used it for so long.
+func (c *Consent) Unused(now time.Time) bool { return c.Idle(now) >= UnusedFor }
 
 // Covers tells whether a request can be answered without asking again.
 func (c *Consent) Covers(scope Scope, now time.Time) bool {

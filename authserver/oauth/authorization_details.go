@@ -80,6 +80,24 @@ func DetailTypeNames() []string {
 	return names
 }
 
+// DetailTypesOf lists the types that open a part of what a permission opens whole.
+func DetailTypesOf(permission string) []string {
+	var names []string
+	for _, t := range DetailTypes {
+		if t.Scope == permission {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// WithoutDetails is granted authorization details without those of some types;
+// empty where none is left.
+func WithoutDetails(granted string, types []string) string {
+	details, _ := ParseAuthorizationDetails(granted) // we wrote it
+	return FormatAuthorizationDetails(slices.DeleteFunc(details, func(d AuthorizationDetail) bool { return slices.Contains(types, d.Type) }))
+}
+
 // Topics lists what travel_preferences can be about: the words that Acme's
 // packages are found by. Acme has them too; a test holds the two together.
 var Topics = []string{

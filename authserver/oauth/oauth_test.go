@@ -230,7 +230,7 @@ func TestRepeated(t *testing.T) {
 
 func TestConsentCovers(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	consent := Consent{Scope: Scope{"openid", "profile"}, Duration: ThirtyDays, ExpiresAt: ThirtyDays.End(now)}
+	consent := Consent{Scope: Scope{"openid", "profile"}, Duration: ThirtyDays, ChangedAt: now, ExpiresAt: ThirtyDays.End(now)}
 	if !consent.Covers(Scope{"profile"}, now) {
 		t.Error("what was given is not covered")
 	}

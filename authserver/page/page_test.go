@@ -360,6 +360,9 @@ func TestStrangersWordsStayWords(t *testing.T) {
 		"consent": Consent(signedInFrame(), hostile),
 		"login":   Login(sampleFrame(), login),
 		"apps":    Apps(signedInFrame(), AppsView{Apps: []App{{Name: hostile.Client.Name, ClientID: `"><script>`, Host: "<b>"}}}),
+		"app":        AppPage(signedInFrame(), AppView{App: App{Name: hostile.Client.Name, ClientID: `"><script>`, Host: "<b>", Active: true}}),
+		"remove":     RemoveApp(signedInFrame(), AppView{App: App{Name: hostile.Client.Name, ClientID: `"><script>`}}),
+		"remove all": RemoveAllApps(signedInFrame(), AppsView{Apps: []App{{Name: hostile.Client.Name, ClientID: `"><script>`}}}),
 		"security": Security(signedInFrame(), SecurityView{
 			Events: []SecurityEvent{{What: "<b>", App: hostile.Client.Name, Address: "<script>"}},
 		}),
@@ -460,11 +463,22 @@ func TestAppsThatEndedCannotBeRemoved(t *testing.T) {
 	if len(find(doc, "button", "value", "revoke")) > 0 {
 		t.Error("an app that ended has a button to remove it")
 	}
-	if got := text(only(t, doc, "a", "href", "?tab=ended", "aria-current", "page")); got != "Ended (1)" {
+	if got := text(only(t, doc, "a", "href", "/account/apps?tab=removed", "aria-current", "page")); got != "Removed (1)" {
 		t.Errorf("the tab is %q", got)
 	}
 	if !strings.Contains(text(doc), "9 May 2026, removed by you") {
 		t.Error("the page does not say how it ended")
+	}
+}
+
+func TestAPermissionThatEveryConnectionHasCannotBeSwitchedOffAlone(t *testing.T) {
+	doc := document(t, AppPage(signedInFrame(), sampleApp()))
+	buttons := find(doc, "button", "name", "action", "value", "withdraw")
+	if len(buttons) != 2 {
+		t.Fatalf("%d buttons, want 2", len(buttons))
+	}
+	for i, name := range []string{"preferences:read", "blog:read"} {
+		hasHidden(t, form(t, buttons[i]), "permission", name)
 	}
 }
 

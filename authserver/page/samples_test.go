@@ -120,25 +120,39 @@ func sampleError() ErrorView {
 
 func sampleApps() AppsView {
 	return AppsView{
-		Active: 2, Ended: 1, CSRF: "c-1", Notice: "Dreams TV was removed. Tokens already issued stop within 2 seconds. What it copied stays with it: ask it to delete.",
+		Counts: map[string]int{ActiveApps: 2, RemovedApps: 1}, CSRF: "c-1", Notice: "Dreams TV was removed. Tokens already issued stop within 2 seconds. What it copied stays with it: ask it to delete.",
 		Apps: []App{
 			{
-				ClientID: "dreams-web", Name: "Dreams", Host: "localhost:9002", Verified: true, Since: "3 May 2026", Until: "14 October 2026", LastUsed: "today 14:02: got a new token",
-				Can: []Permission{{"profile", "Your name and picture"}, {"preferences:read", "Your travel preferences"}, {"blog:read", "Your blog posts, unpublished ones and pictures included"}},
+				ID: "c_1", Active: true, Week: []int{0, 3, 5, 0, 0, 6, 5}, Tokens: 19, ClientID: "dreams-web", Name: "Dreams", Host: "localhost:9002", Verified: true, Since: "3 May 2026", Until: "14 October 2026", LastUsed: "today 14:02: got a new token",
+				Can: samplePermissions(),
 			},
 			{
-				ClientID: "c_9f", Name: "Holiday\u202eplanner", Host: "planner.example", Since: "11 July 2026", Until: "when you stop it",
-				Can: []Permission{{"profile", "Your name and picture"}}, Warning: "You have not used this for 40 days.",
+				ID: "c_2", Active: true, Week: make([]int, 7), ClientID: "c_9f", Name: "Holiday\u202eplanner", Host: "planner.example", Since: "11 July 2026", Until: "when you stop it",
+				Can: samplePermissions()[:1], Idle: "Nobody has used this for 40 days.",
 			},
 		},
 	}
 }
 
 func endedApps() AppsView {
-	return AppsView{Tab: EndedApps, Active: 2, Ended: 1, Apps: []App{{
+	return AppsView{Tab: RemovedApps, Counts: map[string]int{ActiveApps: 2, RemovedApps: 1}, Apps: []App{{
 		ClientID: "dreams-tv", Name: "Dreams TV", Verified: true, Since: "1 May 2026", Ended: "9 May 2026, removed by you",
-		Can: []Permission{{"profile", "Your name and picture"}},
+		Can: samplePermissions()[:1], ID: "c_3", Week: make([]int, 7),
 	}}}
+}
+
+func samplePermissions() []Permission {
+	return []Permission{
+		{Name: "profile", Scope: "profile", Sentence: "Your name and picture", Locked: true}, {Name: "preferences:read", Scope: "preferences:read", Sentence: "Your travel preferences"},
+		{Name: "blog:read", Scope: "blog:read", Sentence: "Your blog posts, unpublished ones and pictures included"},
+	}
+}
+
+func sampleApp() AppView {
+	return AppView{
+		App: sampleApps().Apps[0], CSRF: "c-1", Tokens: []string{"1 refresh token, after 2 rotations; the first was issued on 3 May 2026"},
+		Timeline: []Moment{{"3 May 2026, 10:00", "2026-05-03T10:00:00Z", "You let it in: profile preferences:read"}},
+	}
 }
 
 func sampleSecurity() SecurityView {

@@ -173,6 +173,9 @@ func (s *Server) purge(ctx context.Context) {
 		if err := s.store.Purge(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired entries could not be removed", "error", err)
 		}
+		if err := s.store.EndUnused(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Error("consents that nobody used could not be ended", "error", err)
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

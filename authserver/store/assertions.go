@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -61,7 +62,12 @@ func (s *Store) TieToken(ctx context.Context, parent token.AccessToken, child st
 		if _, err := tx.Exec(ctx, "INSERT INTO exchanged_tokens (jti, parent, expires_at) VALUES (?, ?, ?)", child, parent.JWTID, ms(expires)); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM revocations WHERE jti = ? OR grant_id = ?)", parent.JWTID, orNull(parent.GrantID)).Scan(&revoked)
+		carries, err := json.Marshal(append(carried(parent), "")) // "": all of its grant
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM revocations WHERE jti = ? OR (grant_id = ? AND permission IN (SELECT value FROM json_each(?))))`,
+			parent.JWTID, orNull(parent.GrantID), string(carries)).Scan(&revoked)
 	})
 	return revoked, err
 }

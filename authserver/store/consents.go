@@ -13,14 +13,15 @@ import (
 	"example.com/acme-dreams/internal/sqlite"
 )
 
-const consentColumns = "c.id, c.sub, c.client_id, c.scope, c.duration, c.given_at, c.changed_at, c.expires_at, c.ended_at, c.end_reason"
+const consentColumns = "c.id, c.sub, c.client_id, c.scope, c.duration, c.given_at, c.changed_at, c.expires_at, c.ended_at, c.end_reason, " +
+	"(SELECT max(g.used_at) FROM grants g WHERE g.consent_id = c.id)"
 
-func scanConsent(scan func(...any) error, more ...any) (oauth.Consent, error) {
+func scanConsent(scan func(...any) error) (oauth.Consent, error) {
 	var c oauth.Consent
 	var scope string
-	var given, changed, expires, ended sql.NullInt64
-	err := scan(append([]any{&c.ID, &c.Sub, &c.ClientID, &scope, &c.Duration, &given, &changed, &expires, &ended, &c.EndReason}, more...)...)
-	c.Scope, c.GivenAt, c.ChangedAt, c.ExpiresAt, c.EndedAt = oauth.ParseScope(scope), at(given), at(changed), at(expires), at(ended)
+	var given, changed, expires, ended, used sql.NullInt64
+	err := scan(&c.ID, &c.Sub, &c.ClientID, &scope, &c.Duration, &given, &changed, &expires, &ended, &c.EndReason, &used)
+	c.Scope, c.GivenAt, c.ChangedAt, c.ExpiresAt, c.EndedAt, c.UsedAt = oauth.ParseScope(scope), at(given), at(changed), at(expires), at(ended), at(used)
 	return c, err
 }
 
@@ -84,7 +85,11 @@ func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 			return err
 		}
 		if consent != nil && !consent.Live(now) {
-			if err := r.endConsent(ctx, tx, consent.ID, "expired", now); err != nil {
+			reason := "expired"
+			if consent.Unused(now) {
+				reason = unused
+			}
+			if err := r.endConsent(ctx, tx, consent.ID, reason, now); err != nil {
 				return err
 			}
 			consent = nil
@@ -93,6 +98,9 @@ func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 			given.ConsentID = a.ConsentID
 			if _, err := tx.Exec(ctx, "INSERT INTO consents (id, sub, client_id, scope, duration, given_at, changed_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
 				a.ConsentID, given.Sub, given.ClientID, a.Allowed.String(), string(a.Duration), ms(now), msOrNull(given.ExpiresAt)); err != nil {
+				return err
+			}
+			if err := noteChange(ctx, tx, a.ConsentID, "given", a.Allowed, "", now); err != nil {
 				return err
 			}
 		} else {
@@ -133,6 +141,9 @@ func (r *revocations) changeConsent(ctx context.Context, tx *sqlite.Tx, was oaut
 	end := a.Duration.End(now)
 	if _, err := tx.Exec(ctx, "UPDATE consents SET scope = ?, duration = ?, changed_at = ?, expires_at = ? WHERE id = ?",
 		scope.String(), string(a.Duration), ms(now), msOrNull(end), was.ID); err != nil {
+		return err
+	}
+	if err := noteChange(ctx, tx, was.ID, "changed", scope, "", now); err != nil {
 		return err
 	}
 	if !end.IsZero() { // nothing given earlier outlives what was said now
@@ -220,21 +231,23 @@ func (s *Store) EndConsent(ctx context.Context, sub, clientID, reason string, no
 }
 
 func (r *revocations) endConsent(ctx context.Context, tx *sqlite.Tx, id, reason string, now time.Time) error {
-	var clientID, sub string
-	err := tx.QueryRow(ctx, "UPDATE consents SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL RETURNING client_id, sub", ms(now), reason, id).Scan(&clientID, &sub)
+	var clientID, sub, scope string
+	err := tx.QueryRow(ctx, "UPDATE consents SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL RETURNING client_id, sub, scope", ms(now), reason, id).Scan(&clientID, &sub, &scope)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	if err == nil { // also where every grant has ended: the client may hold what came of one
 		r.tell(clientID, sub, reason, now)
+		if err := noteChange(ctx, tx, id, "ended", oauth.ParseScope(scope), reason, now); err != nil {
+			return err
+		}
 	}
 	return r.revokeGrants(ctx, tx, "SELECT id FROM grants WHERE consent_id = ? AND revoked_at IS NULL", id, reason, now)
 }
 
-// Connection is a consent with when it was last used.
+// Connection is a consent with what else its grants have.
 type Connection struct {
 	oauth.Consent
-	UsedAt  time.Time                   // zero: never
 	Details []oauth.AuthorizationDetail // that its grants have and that have not ended
 }
 
@@ -257,20 +270,18 @@ func (s *Store) Connections(ctx context.Context, sub string, now time.Time) ([]C
 }
 
 func (s *Store) connections(ctx context.Context, sub string) ([]Connection, error) {
-	rows, err := s.db.Query(ctx, "SELECT "+consentColumns+`, (SELECT max(g.used_at) FROM grants g WHERE g.consent_id = c.id)
-		FROM consents c WHERE c.sub = ? ORDER BY c.changed_at DESC, c.id`, sub)
+	rows, err := s.db.Query(ctx, "SELECT "+consentColumns+" FROM consents c WHERE c.sub = ? ORDER BY c.changed_at DESC, c.id", sub)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var all []Connection
 	for rows.Next() {
-		var used sql.NullInt64
-		c, err := scanConsent(rows.Scan, &used)
+		c, err := scanConsent(rows.Scan)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Connection{Consent: c, UsedAt: at(used)})
+		all = append(all, Connection{Consent: c})
 	}
 	return all, rows.Err()
 }

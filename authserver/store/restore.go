@@ -22,7 +22,7 @@ var keepEnded = []string{
 	"UPDATE clients SET deleted_at = coalesce(deleted_at, unixepoch() * 1000) WHERE client_id NOT IN (SELECT client_id FROM replaced.clients)",
 	`UPDATE consents SET scope = r.scope, changed_at = r.changed_at, expires_at = r.expires_at, ended_at = coalesce(consents.ended_at, r.ended_at), end_reason = r.end_reason
 		FROM replaced.consents r WHERE r.id = consents.id`,
-	`UPDATE grants SET scope = r.scope, used_at = r.used_at, tokens_end_at = r.tokens_end_at, revoked_at = coalesce(grants.revoked_at, r.revoked_at), revoke_reason = r.revoke_reason
+	`UPDATE grants SET scope = r.scope, claims = r.claims, authorization_details = r.authorization_details, used_at = r.used_at, tokens_end_at = r.tokens_end_at, revoked_at = coalesce(grants.revoked_at, r.revoked_at), revoke_reason = r.revoke_reason
 		FROM replaced.grants r WHERE r.id = grants.id`,
 	"UPDATE authorization_codes SET spent_at = coalesce(r.spent_at, authorization_codes.spent_at) FROM replaced.authorization_codes r WHERE r.hash = authorization_codes.hash",
 	"UPDATE refresh_tokens SET spent_at = coalesce(r.spent_at, refresh_tokens.spent_at) FROM replaced.refresh_tokens r WHERE r.hash = refresh_tokens.hash",
@@ -42,9 +42,11 @@ var keepEnded = []string{
 		retired_at = r.retired_at, revoked_at = coalesce(r.revoked_at, signing_keys.revoked_at), tokens_last = r.tokens_last
 		FROM replaced.signing_keys r WHERE r.kid = signing_keys.kid`,
 	"INSERT OR IGNORE INTO signing_keys ({columns of signing_keys}) SELECT {columns of signing_keys} FROM replaced.signing_keys",
+	"DELETE FROM consent_changes",
+	"INSERT INTO consent_changes ({columns of consent_changes}) SELECT {columns of consent_changes} FROM replaced.consent_changes WHERE consent_id IN (SELECT id FROM main.consents)",
 	// The feed: readers hear all of it again, for every start names it anew.
 	`INSERT INTO revocations ({columns of revocations except cursor}) SELECT {columns of revocations except cursor} FROM replaced.revocations
-		EXCEPT SELECT {columns of revocations except cursor} FROM main.revocations`,
+		WHERE sub IS NULL EXCEPT SELECT {columns of revocations except cursor} FROM main.revocations`,
 	`INSERT INTO security_events ({columns of security_events}) SELECT {columns of security_events} FROM replaced.security_events
 		WHERE id > (SELECT coalesce(max(id), 0) FROM main.security_events)`,
 }

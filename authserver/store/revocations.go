@@ -3,27 +3,40 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"sync"
 	"time"
 
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/sqlite"
 )
 
 // Revocation is an entry of the feed: a grant or an access token that resource
-// servers must no longer accept.
+// servers must no longer accept, or what is new about a person.
 type Revocation struct {
-	Cursor    int64
-	GrantID   string // either this
-	JWTID     string // or this
-	ExpiresAt time.Time
+	Cursor     int64
+	GrantID    string // either this
+	Permission string // and of its tokens those that carry this; empty: all
+	JWTID      string // or this
+	ExpiresAt  time.Time
+	Person     *oauth.User // or this, which never expires
+}
+
+// key is unlike every other entry's: ids are unguessable, and permissions have no
+// spaces in them.
+func (r Revocation) key() string {
+	if r.Permission != "" {
+		return r.GrantID + " " + r.Permission
+	}
+	return r.GrantID + r.JWTID
 }
 
 // revoked is the same list in memory, for whoever reads tokens here, with a
 // bell for readers of the feed who wait.
 type revoked struct {
 	mu     sync.RWMutex
-	until  map[string]time.Time // by grant id or jti: both are unguessable and never alike
+	until  map[string]time.Time // by key
 	cursor int64
 	bell   chan struct{} // closed when something is added
 }
@@ -39,7 +52,9 @@ func (r *revoked) add(entries []Revocation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range entries {
-		r.until[e.GrantID+e.JWTID] = e.ExpiresAt
+		if e.Person == nil {
+			r.until[e.key()] = e.ExpiresAt
+		}
 		r.cursor = max(r.cursor, e.Cursor)
 	}
 	close(r.bell)
@@ -63,6 +78,36 @@ func (s *Store) Revoked(jti, grantID string) bool {
 	_, token := s.revoked.until[jti]
 	_, grant := s.revoked.until[grantID]
 	return token || (grantID != "" && grant)
+}
+
+// Ended tells whether an access token was revoked: by itself, with its grant, or
+// with a permission that it carries.
+func (s *Store) Ended(t token.AccessToken) bool {
+	if s.Revoked(t.JWTID, t.GrantID) {
+		return true
+	}
+	s.revoked.mu.RLock()
+	defer s.revoked.mu.RUnlock()
+	for _, permission := range carried(t) {
+		if _, ended := s.revoked.until[Revocation{GrantID: t.GrantID, Permission: permission}.key()]; ended && t.GrantID != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// carried lists the permissions in a token: what its scope names, and the types
+// of its authorization details.
+func carried(t token.AccessToken) []string {
+	var details []struct {
+		Type string `json:"type"`
+	}
+	_ = json.Unmarshal(t.AuthorizationDetails, &details) // we signed it
+	all := []string(oauth.ParseScope(t.Scope))
+	for _, d := range details {
+		all = append(all, d.Type)
+	}
+	return all
 }
 
 // FeedID names the feed since this start: a reader that knows another one starts anew.
@@ -91,7 +136,8 @@ func (s *Store) RevocationsAfter(ctx context.Context, cursor int64, limit int) (
 }
 
 func (s *Store) readRevocations(ctx context.Context, where string, args ...any) ([]Revocation, error) {
-	rows, err := s.db.Query(ctx, "SELECT cursor, coalesce(grant_id, ''), coalesce(jti, ''), expires_at FROM revocations "+where, args...)
+	rows, err := s.db.Query(ctx, `SELECT r.cursor, coalesce(r.grant_id, ''), r.permission, coalesce(r.jti, ''), r.expires_at, coalesce(u.sub, ''), coalesce(u.name, ''), coalesce(u.email, ''), coalesce(u.picture, '')
+		FROM revocations r LEFT JOIN users u ON u.sub = r.sub `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +146,13 @@ func (s *Store) readRevocations(ctx context.Context, where string, args ...any) 
 	for rows.Next() {
 		var r Revocation
 		var expires int64
-		if err := rows.Scan(&r.Cursor, &r.GrantID, &r.JWTID, &expires); err != nil {
+		var person oauth.User
+		if err := rows.Scan(&r.Cursor, &r.GrantID, &r.Permission, &r.JWTID, &expires, &person.Sub, &person.Name, &person.Email, &person.Picture); err != nil {
 			return nil, err
 		}
-		r.ExpiresAt = time.UnixMilli(expires).UTC()
+		if r.ExpiresAt = time.UnixMilli(expires).UTC(); person.Sub != "" {
+			r.Person = &person
+		}
 		all = append(all, r)
 	}
 	return all, rows.Err()
@@ -163,13 +212,17 @@ func (r *revocations) revokeGrant(ctx context.Context, tx *sqlite.Tx, grantID, r
 	if reason != byClient { // who knows already
 		r.tell(clientID, sub, reason, now)
 	}
-	// A token may be on its way while its grant is revoked: it is signed a
-	// moment later, and must not outlive what is remembered here.
+	return r.insert(ctx, tx, Revocation{GrantID: grantID, ExpiresAt: r.remember(at(tokensEnd), now)}, now)
+}
+
+// remember is until when an entry about a grant has to be known. A token may be on
+// its way at this moment: it is signed a moment later, and must not outlive it.
+func (r *revocations) remember(tokensEnd, now time.Time) time.Time {
 	expires := now.Add(r.ttl + time.Minute)
-	if last := at(tokensEnd); last.After(expires) {
-		expires = last
+	if tokensEnd.After(expires) {
+		return tokensEnd
 	}
-	return r.insert(ctx, tx, Revocation{GrantID: grantID, ExpiresAt: expires}, now)
+	return expires
 }
 
 // reused ends a grant whose code or refresh token came a second time, and puts
@@ -201,8 +254,12 @@ func (r *revocations) revokeGrants(ctx context.Context, tx *sqlite.Tx, query, ar
 }
 
 func (r *revocations) insert(ctx context.Context, tx *sqlite.Tx, entry Revocation, now time.Time) error {
-	result, err := tx.Exec(ctx, "INSERT INTO revocations (grant_id, jti, created_at, expires_at) VALUES (?, ?, ?, ?)",
-		orNull(entry.GrantID), orNull(entry.JWTID), ms(now), ms(entry.ExpiresAt))
+	var sub any
+	if entry.Person != nil {
+		sub, entry.ExpiresAt = entry.Person.Sub, never
+	}
+	result, err := tx.Exec(ctx, "INSERT OR REPLACE INTO revocations (grant_id, permission, jti, sub, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+		orNull(entry.GrantID), entry.Permission, orNull(entry.JWTID), sub, ms(now), ms(entry.ExpiresAt))
 	if err != nil {
 		return err
 	}
@@ -212,6 +269,9 @@ func (r *revocations) insert(ctx context.Context, tx *sqlite.Tx, entry Revocatio
 	r.entries = append(r.entries, entry)
 	return nil
 }
+
+// never is when what the feed tells of a person expires.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // RevokeAccessToken ends one access token before it expires by itself, and
 // those that it was exchanged for. A token that has ended already adds nothing

@@ -16,6 +16,7 @@ type Session struct {
 	User      oauth.User
 	AuthTime  time.Time
 	ExpiresAt time.Time
+	SeenAt    time.Time // to the minute; zero: not since the sign-in
 	Address   string
 	UserAgent string
 }
@@ -46,11 +47,11 @@ func (s *Store) StartSession(ctx context.Context, cookie, old string, session Se
 // SessionByCookie returns the live session of a cookie. ErrNotFound.
 func (s *Store) SessionByCookie(ctx context.Context, cookie string, now time.Time) (Session, error) {
 	var session Session
-	var locked, authTime, expires sql.NullInt64
-	err := s.db.QueryRow(ctx, `SELECT `+userColumns+`, s.sid, s.auth_time, s.expires_at FROM sessions s JOIN users u ON u.sub = s.sub
+	var locked, authTime, expires, seen sql.NullInt64
+	err := s.db.QueryRow(ctx, `SELECT `+userColumns+`, s.sid, s.auth_time, s.expires_at, s.seen_at FROM sessions s JOIN users u ON u.sub = s.sub
 		WHERE s.hash = ? AND s.expires_at > ? AND u.locked_at IS NULL`, hash(cookie), ms(now)).
-		Scan(append(scanUser(&session.User, &locked), &session.ID, &authTime, &expires)...)
-	session.AuthTime, session.ExpiresAt = at(authTime), at(expires)
+		Scan(append(scanUser(&session.User, &locked), &session.ID, &authTime, &expires, &seen)...)
+	session.AuthTime, session.ExpiresAt, session.SeenAt = at(authTime), at(expires), at(seen)
 	return session, notFound(err)
 }
 
@@ -87,4 +88,76 @@ func endSession(ctx context.Context, tx *sqlite.Tx, cookie string, now time.Time
 		return ended{}, nil
 	}
 	return was, err
+}
+
+// Sessions lists where a person is signed in, the newest sign-in first.
+func (s *Store) Sessions(ctx context.Context, sub string, now time.Time) ([]Session, error) {
+	rows, err := s.db.Query(ctx, "SELECT sid, auth_time, expires_at, seen_at, address, user_agent FROM sessions WHERE sub = ? AND expires_at > ? ORDER BY auth_time DESC, sid", sub, ms(now))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Session
+	for rows.Next() {
+		var session Session
+		var authTime, expires, seen sql.NullInt64
+		if err := rows.Scan(&session.ID, &authTime, &expires, &seen, &session.Address, &session.UserAgent); err != nil {
+			return nil, err
+		}
+		session.AuthTime, session.ExpiresAt, session.SeenAt = at(authTime), at(expires), at(seen)
+		all = append(all, session)
+	}
+	return all, rows.Err()
+}
+
+// seenEvery is how exactly a session's last use is known.
+const seenEvery = time.Minute
+
+// Saw notes that a session was used.
+func (s *Store) Saw(ctx context.Context, session Session, now time.Time) error {
+	if now.Sub(session.SeenAt) < seenEvery || now.Sub(session.AuthTime) < seenEvery {
+		return nil
+	}
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE sessions SET seen_at = ? WHERE sid = ?", ms(now), session.ID)
+		return err
+	})
+}
+
+// EndOneSession ends one of a person's sessions by its sid; clients are told.
+// ErrNotFound, also for what is another person's.
+func (s *Store) EndOneSession(ctx context.Context, sub, sid string, now time.Time) error {
+	return s.notifying(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		result, err := tx.Exec(ctx, "DELETE FROM sessions WHERE sub = ? AND sid = ? AND expires_at > ?", sub, sid, ms(now))
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, ErrNotFound)
+		}
+		return ended{sid, sub}.notify(ctx, tx, now)
+	})
+}
+
+// EndOtherSessions ends a person's sessions but for one, and tells how many; clients
+// are told.
+func (s *Store) EndOtherSessions(ctx context.Context, sub, keep string, now time.Time) (n int, err error) {
+	err = s.notifying(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		n, err = endOthers(ctx, tx, sub, keep, now)
+		return err
+	})
+	return n, err
+}
+
+func endOthers(ctx context.Context, tx *sqlite.Tx, sub, keep string, now time.Time) (int, error) {
+	ids, err := column(tx.Query(ctx, "DELETE FROM sessions WHERE sub = ? AND sid <> ? AND expires_at > ? RETURNING sid", sub, keep, ms(now)))
+	if err != nil {
+		return 0, err
+	}
+	for _, sid := range ids {
+		if err := (ended{sid, sub}).notify(ctx, tx, now); err != nil {
+			return 0, err
+		}
+	}
+	return len(ids), nil
 }

@@ -125,10 +125,11 @@ const (
 	IntrospectionType = "token-introspection+jwt" // RFC 9701 §5
 	LogoutTokenType   = "logout+jwt"              // Back-Channel Logout §2.4
 	SecurityEventType = "secevent+jwt"            // RFC 8417 §2.3
+	ReceiptType       = "consent-receipt+jwt"     // ours: nothing takes one for a token
 )
 
 // types have their headers encoded beforehand.
-var types = []string{AccessTokenType, IDTokenType, IntrospectionType, LogoutTokenType, SecurityEventType}
+var types = []string{AccessTokenType, IDTokenType, IntrospectionType, LogoutTokenType, SecurityEventType, ReceiptType}
 
 // Sign makes a JWT of claims, signed with the key of an algorithm.
 func (k *Keys) Sign(typ, algorithm string, claims any) (string, error) {

@@ -36,6 +36,7 @@ func attacks() []Attack {
 		securityEventAttacks,
 		targetAttacks,
 		detailAttacks,
+		personAttacks,
 	)
 }
 

@@ -336,10 +336,15 @@ func walkConsent(a *auditor) {
 	a.open("consent, an interaction that nobody knows", auth+"/consent?interaction=unknown", 400)
 
 	a.open("consent, apps", auth+"/account/apps", 200)
+	a.open("consent, remove all apps", auth+"/account/apps/remove-all", 200)
+	a.open("consent, expired apps", auth+"/account/apps?tab=expired", 200)
+	a.tab.Open(auth + "/account/apps")
+	a.click("consent, an app", `//a[contains(., "Details of Dreams")]`, 200)
+	a.click("consent, remove an app", `//a[contains(., "Remove")]`, 200)
 	a.as(projector)
 	a.tab.Size(1280, 900)
 	a.click("consent, app removed", `//button[@value="revoke"]`, 200)
-	a.open("consent, ended apps", auth+"/account/apps?tab=ended", 200)
+	a.open("consent, removed apps", auth+"/account/apps?tab=removed", 200)
 	a.open("consent, security", auth+"/account/security", 200)
 }
 

@@ -81,10 +81,11 @@ type Authserver struct {
 
 // Revocation is an entry of the feed.
 type Revocation struct {
-	Cursor    int64  `json:"cursor"`
-	GrantID   string `json:"grant_id,omitempty"`
-	ID        string `json:"jti,omitempty"`
-	ExpiresAt int64  `json:"expires_at"`
+	Cursor     int64  `json:"cursor"`
+	GrantID    string `json:"grant_id,omitempty"`
+	Permission string `json:"permission,omitempty"`
+	ID         string `json:"jti,omitempty"`
+	ExpiresAt  int64  `json:"expires_at"`
 }
 
 // New starts a server with an ES256 key "es" and an RS256 key "rs".
@@ -144,6 +145,16 @@ func (a *Authserver) Revoke(grantID, id string) {
 	a.Do(func() {
 		a.Revocations = append(a.Revocations, Revocation{
 			Cursor: int64(len(a.Revocations) + 1), GrantID: grantID, ID: id,
+			ExpiresAt: a.Clock.Now().Add(time.Hour).Unix(),
+		})
+	})
+}
+
+// TakeBack puts a permission of a grant on the feed.
+func (a *Authserver) TakeBack(grantID, permission string) {
+	a.Do(func() {
+		a.Revocations = append(a.Revocations, Revocation{
+			Cursor: int64(len(a.Revocations) + 1), GrantID: grantID, Permission: permission,
 			ExpiresAt: a.Clock.Now().Add(time.Hour).Unix(),
 		})
 	})

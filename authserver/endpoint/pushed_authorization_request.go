@@ -164,6 +164,9 @@ func (e *Endpoints) resolve(c echo.Context, sent oauth.Parameters) (pending, err
 		return e.resolvePushed(c, p)
 	}
 	object := sent.Get("request")
+	if err := check.Run(ctx, e.Checks, arrivalChecks, arrival{Client: p.Client, Signed: object != ""}); err != nil {
+		return p, err
+	}
 	if object != "" {
 		inside, err := e.openRequestObject(ctx, p.Client, object)
 		if err != nil {
@@ -176,7 +179,7 @@ func (e *Endpoints) resolve(c echo.Context, sent oauth.Parameters) (pending, err
 		}
 		p = e.pend(inside, p.StartedAt)
 	}
-	return p, check.Run(ctx, e.Checks, arrivalChecks, arrival{Client: p.Client, Signed: object != ""})
+	return p, nil
 }
 
 // resolvePushed finds what was pushed. RFC 9126 §4. Whatever else stands in the

@@ -264,6 +264,18 @@ func TestABadRequestObject(t *testing.T) {
 	wantRedirect(t, w, w.LogIn(stranger, login, "alice", "wanderlust"), w.Dreams+"/callback", "invalid_request_object", "S1")
 }
 
+// RFC 9126 §4: what a client that must push has not pushed is answered nowhere, a bad
+// request object neither.
+func TestABadRequestObjectOfAClientThatMustPush(t *testing.T) {
+	t.Parallel()
+	w, b := alone(t, Options{SQL: map[string][]string{"authserver": {webSigns, webMust("require_pushed_authorization_requests")}}})
+	for name, object := range map[string]string{"by nobody": signedByNobody(w.requestObject("openid")), "no JWT": "x"} {
+		page := w.Authorize(b, With(w.Request("openid"), url.Values{"request": {object}, "prompt": {"none"}}))
+		t.Log(name)
+		wantPage(t, page, "invalid_request")
+	}
+}
+
 // OIDC Core §3.1.2.6, RFC 9101 §10.4: a request_uri of somebody else's is not
 // fetched.
 func TestAForeignRequestURIIsNotFetched(t *testing.T) {

@@ -232,13 +232,14 @@ func checkUser(p *presentation) error {
 // "The allowable elapsed time in seconds since the last active authentication
 // event associated with the access token": a token that was refreshed for a
 // year still says when the person last typed her password. One that doesn't say
-// it comes from no login that we could judge.
+// it comes from no login that we could judge, and one that says tomorrow was written
+// by a clock that was wrong: it would be recent for a day.
 func checkLogin(p *presentation) error {
 	if p.need.MaxAge == 0 {
 		return nil
 	}
 	login := p.token.Claims.AuthTime
-	if login == nil || p.now.Sub(login.Time) > p.need.MaxAge {
+	if login == nil || p.now.Sub(login.Time) > p.need.MaxAge || login.Time.After(p.now.Add(clockSkew)) {
 		return &Refusal{
 			Code:        InsufficientUserAuthentication,
 			Description: "The token comes from no login that is recent enough: the person has to log in again",

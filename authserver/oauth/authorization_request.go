@@ -71,10 +71,15 @@ func (r AuthorizationRequest) Asks(prompt string) bool { return slices.Contains(
 // reauthentication"; max_age "Specifies the allowable elapsed time in seconds
 // since the last time the End-User was actively authenticated".
 func (r AuthorizationRequest) Fresh(authTime, started, now time.Time) bool {
-	if r.Asks("login") && authTime.Before(started) {
+	// A login that is still to come was written down by a clock that was wrong.
+	ahead := authTime.After(now)
+	if r.Asks("login") && (ahead || authTime.Before(started)) {
 		return false
 	}
 	if maxAge, err := strconv.Atoi(r.MaxAge); r.MaxAge != "" && err == nil {
+		if ahead {
+			return false
+		}
 		// A login that this request itself asked for is fresh however long the
 		// person then thinks about the consent page.
 		return !authTime.Before(started) || now.Sub(authTime).Seconds() <= float64(maxAge)

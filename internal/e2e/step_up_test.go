@@ -26,6 +26,11 @@ var stepUpAttacks = []Attack{
 		Refused: "401 insufficient_user_authentication",
 		Try:     oldWrite(func(f forged) { delete(f.Claims, "auth_time") }),
 	},
+	{
+		Rule: "a write wants a recent login", Name: "with a login of tomorrow",
+		Refused: "401 insufficient_user_authentication",
+		Try:     oldWrite(func(f forged) { f.Claims["auth_time"] = time.Now().Add(24 * time.Hour).Unix() }),
+	},
 }
 
 func oldWrite(change func(forged)) func(testing.TB, *World) (bool, string) {
@@ -153,5 +158,24 @@ func TestABoundTokenIsSteppedUpByItsOwnScheme(t *testing.T) {
 	challenge := write().Header.Get("WWW-Authenticate")
 	if !strings.HasPrefix(challenge, "DPoP ") || parameter(challenge, "error") != "insufficient_user_authentication" || parameter(challenge, "max_age") != "300" {
 		t.Errorf("later: %s", challenge)
+	}
+}
+
+// OIDC Core §3.1.2.1: a clock that was ahead and was put right leaves sessions that
+// begin tomorrow. They are no recent login until then.
+func TestALoginOfTomorrowIsNotRecent(t *testing.T) {
+	t.Parallel()
+	w := New(t, authserverAlone)
+	w.Clock.Advance(24 * time.Hour)
+	b := w.SignedIn(t, "alice")
+	w.Clock.Advance(-24 * time.Hour)
+	for name, changes := range map[string]url.Values{"prompt=login": {"prompt": {"login"}}, "max_age": {"max_age": {"300"}}} {
+		if page := w.Authorize(b, With(w.Request("openid profile"), changes)); page.URL.Path != "/login" {
+			t.Errorf("%s: %d %s", name, page.Status, page.URL)
+		}
+	}
+	page := w.LogIn(b, w.Authorize(b, With(w.Request("openid profile"), url.Values{"max_age": {"300"}})), "alice", "wanderlust")
+	if page.URL.Path != "/consent" {
+		t.Errorf("signed in again: %d %s", page.Status, page.URL)
 	}
 }

@@ -79,6 +79,11 @@ func (e *Endpoints) Consent(c echo.Context) error {
 	// Locked permissions are given whatever is posted, what was not asked for is
 	// dropped, whoever posts it.
 	allowed := p.wanted().Intersect(append(oauth.Scope(form["scope"]), p.wanted().Locked()...))
+	// A claim needs a permission once its client has registered for that: the person
+	// says yes to what the page showed, not to what became of it since.
+	if asked := form.Get("asked"); asked != "" && asked != p.wanted().String() && form.Get("decision") == "allow" {
+		return e.ask(c, p, "/consent")
+	}
 	duration, known := durations[form.Get("duration")]
 	if decision := form.Get("decision"); (decision != "allow" && decision != "deny") || !known {
 		return echo.NewHTTPError(http.StatusBadRequest, "decision must be allow or deny; duration must be once, 30d or until_revoked")
@@ -200,7 +205,7 @@ func (e *Endpoints) alreadyAnswered(c echo.Context, p pending) error {
 func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, before *oauth.Consent) page.ConsentView {
 	now := e.Now()
 	v := page.ConsentView{
-		Action: "/consent", Interaction: p.Interaction, CSRF: e.csrf(c), SwitchAction: "/account/switch",
+		Action: "/consent", Interaction: p.Interaction, CSRF: e.csrf(c), Asked: p.wanted().String(), SwitchAction: "/account/switch",
 		Client: page.ConsentClient{
 			Name: p.Client.Name, Developer: p.Client.Developer, Verified: p.Client.Verified, FirstParty: p.Client.FirstParty,
 			Host: oauth.HostOf(p.RedirectURI), Since: day(p.Client.Since), Purpose: p.Client.Purpose,

@@ -236,6 +236,33 @@ func TestAnUpdateThatLeadsElsewhereIsAskedAgain(t *testing.T) {
 	}
 }
 
+// RFC 6749 §10.2: a client that changes its registration while somebody reads the
+// page gets what the page showed, or another page.
+func TestAnUpdateDuringTheQuestionAddsNothing(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver"}})
+	client := w.registeredClient(t, diary(map[string]any{"scope": "openid"}))
+	id, header := client.String("client_id"), Bearer(client.String("registration_access_token"))
+	b := w.SignedIn(t, "alice")
+	b.Stay = "https://"
+	question := w.Authorize(b, With(w.Request("openid"), url.Values{
+		"client_id": {id}, "redirect_uri": {"https://diary.example/cb"}, "claims": {`{"userinfo":{"name":null}}`},
+	}))
+	if strings.Contains(question.Body, `value="profile"`) {
+		t.Fatal("the page shows profile already: the test has nothing to look for")
+	}
+	if answer := w.update(t, client, header, diary(map[string]any{"client_id": id, "scope": "openid profile"})); answer.Status != http.StatusOK {
+		t.Fatalf("update: %d %s", answer.Status, answer.Body)
+	}
+	again := decide(b, question, "allow", nil)
+	if again.Location != "" || !strings.Contains(again.Body, `value="profile"`) {
+		t.Fatalf("the answer to the old page: %d %s", again.Status, again.Location)
+	}
+	if answer := decide(b, again, "allow", nil); answer.Answer().Get("code") == "" {
+		t.Errorf("the answer to the new one: %d %s", answer.Status, answer.Location)
+	}
+}
+
 // RFC 7591 §3.2.2: what cannot be read is refused in the endpoint's form, and at
 // once; with it the rows "JSON depth 10,000 / 5 MiB to DCR".
 func TestWhatIsNoRegistrationIsRefused(t *testing.T) {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/a-h/templ"
+	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/parser"
@@ -16,12 +18,29 @@ import (
 )
 
 // markdown turns what people write into HTML. It has no option WithUnsafe: raw
-// HTML is left out and a link to javascript: leads nowhere, so that its output
-// is safe whatever a stranger typed.
+// HTML is left out and a link to javascript: leads nowhere. harmless looks at what
+// it made, so that neither has to be without fault.
 var markdown = goldmark.New(
 	goldmark.WithParserOptions(parser.WithASTTransformers(util.Prioritized(tame{}, 100))),
 	goldmark.WithRendererOptions(html.WithHardWraps()),
 )
+
+const vouchForNothing = "nofollow ugc noopener noreferrer"
+
+// harmless lets through the few elements that markdown makes, and of attributes
+// those of a link. What it does not name is left out.
+var harmless = func() *bluemonday.Policy {
+	p := bluemonday.NewPolicy()
+	p.AllowElements("p", "br", "hr", "em", "strong", "code", "pre", "blockquote", "ul", "li", "h2", "h3", "h4", "h5", "h6")
+	p.AllowAttrs("start").Matching(bluemonday.Integer).OnElements("ol")
+	p.AllowElements("ol")
+	p.AllowURLSchemes("http", "https", "mailto")
+	p.AllowRelativeURLs(true)
+	p.AllowAttrs("href").OnElements("a")
+	p.AllowAttrs("title").OnElements("a")
+	p.AllowAttrs("rel").Matching(regexp.MustCompile("^" + vouchForNothing + "$")).OnElements("a")
+	return p
+}()
 
 // tame fits a stranger's text into a page of ours.
 type tame struct{}
@@ -39,9 +58,9 @@ func (tame) Transform(document *ast.Document, reader text.Reader, _ parser.Conte
 		case *ast.Heading:
 			n.Level = min(n.Level+1, 6)
 		case *ast.Link:
-			n.SetAttributeString("rel", []byte("nofollow ugc noopener noreferrer"))
+			n.SetAttributeString("rel", []byte(vouchForNothing))
 		case *ast.AutoLink:
-			n.SetAttributeString("rel", []byte("nofollow ugc noopener noreferrer"))
+			n.SetAttributeString("rel", []byte(vouchForNothing))
 		case *ast.Image:
 			pictures = append(pictures, n)
 		}
@@ -50,7 +69,7 @@ func (tame) Transform(document *ast.Document, reader text.Reader, _ parser.Conte
 	for _, picture := range pictures {
 		link := ast.NewLink()
 		link.Destination = picture.Destination
-		link.SetAttributeString("rel", []byte("nofollow ugc noopener noreferrer"))
+		link.SetAttributeString("rel", []byte(vouchForNothing))
 		for child := picture.FirstChild(); child != nil; {
 			next := child.NextSibling()
 			link.AppendChild(link, child)
@@ -86,7 +105,7 @@ func Markdown(source string) templ.Component {
 		if err := markdown.Convert([]byte(source), &out); err != nil {
 			return err
 		}
-		_, err := out.WriteTo(w)
+		_, err := harmless.SanitizeReader(&out).WriteTo(w)
 		return err
 	})
 }

@@ -88,8 +88,11 @@ type Story struct {
 	Author, Date string
 	Excerpt      string
 	Body         string // Markdown
-	Pictures     []string
+	Pictures     []Picture
 }
+
+// Picture is one of a post.
+type Picture struct{ URL, Alt string }
 
 // Me is what Acme knows about the person who is signed in.
 type Me struct {
@@ -125,6 +128,28 @@ type Post struct {
 	Published           bool
 	Notice              string
 	Edit, Turn, Readers string // where to edit, to publish or unpublish, and where readers find it
+	Delete              string // where to delete it
+	Uploads             []Upload
+	Upload              PictureForm
+}
+
+// Upload is a picture of one's own in a post.
+type Upload struct {
+	Picture
+	Remove string // where to take it out
+}
+
+// PictureForm is a picture on its way in.
+type PictureForm struct {
+	Action, Alt string
+	Errors      []views.FieldError
+}
+
+// DeletePost is the question before a post is gone.
+type DeletePost struct {
+	Title, Action, Cancel string
+	Published             bool
+	Pictures              int // of one's own
 }
 
 // PostForm is a post in the writing.

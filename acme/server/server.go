@@ -91,6 +91,7 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 				website.Error(c, err)
 			}
 		},
+		Largest: site.Largest,
 		CrossOrigin: func(path string) bool {
 			return strings.HasPrefix(path, "/api/") || path == site.BackchannelLogoutPath
 		},

@@ -65,8 +65,8 @@ func postLine(p travel.Post) page.PostLine {
 	if n := len(p.Pictures); n > 1 {
 		line.State += " · " + strconv.Itoa(n) + " pictures"
 	}
-	if pictures := pictureURLs(line.Href, p.Pictures); len(pictures) > 0 {
-		line.Picture = pictures[0]
+	if all := pictures(line.Href, p); len(all) > 0 {
+		line.Picture = all[0].URL
 	}
 	return line
 }

@@ -22,37 +22,56 @@ var drawer = []string{
 	"aurora.svg", "castle.svg", "vineyard.svg", "waterfall.svg",
 }
 
-// pictureURLs are where the pictures of a post are: below the post, or among
-// the art that the program carries.
-func pictureURLs(post string, names []string) []string {
-	urls := make([]string, len(names))
-	for i, name := range names {
-		if strings.HasSuffix(name, ".svg") { // nobody can upload one
-			urls[i] = art(name)
-		} else {
-			urls[i] = post + "/pictures/" + url.PathEscape(name)
-		}
-	}
-	return urls
+// artLabel is what a picture of the drawer shows. Nobody can upload an SVG.
+func artLabel(name string) (label string, isArt bool) {
+	label, isArt = strings.CutSuffix(name, ".svg")
+	return strings.ReplaceAll(label, "-", " "), isArt
 }
 
 func postPath(id string) string { return "/me/posts/" + url.PathEscape(id) }
 
 func (s *Site) post(c echo.Context) error {
-	who := s.person(c)
-	p, err := s.store.Post(c.Request().Context(), who.Sub, c.Param("id"))
+	p, err := s.store.Post(c.Request().Context(), s.person(c).Sub, c.Param("id"))
 	if err != nil {
 		return err
 	}
+	return s.showPost(c, http.StatusOK, p, page.PictureForm{})
+}
+
+func (s *Site) showPost(c echo.Context, status int, p travel.Post, form page.PictureForm) error {
 	path := postPath(p.ID)
 	v := page.Post{
 		Story: page.Story{
-			Title: p.Title, Author: who.Name, Date: date(p.CreatedAt), Body: p.Body, Pictures: pictureURLs(path, p.Pictures),
+			Title: p.Title, Author: s.person(c).Name, Date: date(p.CreatedAt), Body: p.Body, Pictures: pictures(path, p),
 		},
 		Published: p.Published, Notice: said(c),
-		Edit: path + "/edit", Turn: path + "/published", Readers: storyPath(p.ID),
+		Edit: path + "/edit", Turn: path + "/published", Delete: path + "/delete", Readers: storyPath(p.ID),
+		Upload: form,
 	}
-	return s.render(c, http.StatusOK, page.PostPage(s.frame(c, p.Title, postCrumbs(p.Title)...), v))
+	v.Upload.Action = path + "/pictures#upload"
+	for i, name := range p.Pictures {
+		if _, isArt := artLabel(name); !isArt {
+			v.Uploads = append(v.Uploads, page.Upload{Picture: v.Pictures[i], Remove: v.Pictures[i].URL + "/delete"})
+		}
+	}
+	return s.render(c, status, page.PostPage(s.frame(c, p.Title, postCrumbs(p.Title)...), v))
+}
+
+// askDeletePost asks first: a post that is gone is gone.
+func (s *Site) askDeletePost(c echo.Context) error {
+	p, err := s.store.Post(c.Request().Context(), s.person(c).Sub, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	v := page.DeletePost{Title: p.Title, Action: postPath(p.ID) + "/delete", Cancel: postPath(p.ID), Published: p.Published, Pictures: len(uploads(p.Pictures))}
+	return s.render(c, http.StatusOK, page.DeletePostPage(s.frame(c, "Delete a post", postCrumbs("Delete")...), v))
+}
+
+func (s *Site) deletePost(c echo.Context) error {
+	if err := s.store.DeletePost(c.Request().Context(), s.person(c).Sub, c.Param("id")); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/me?said=deleted")
 }
 
 func postCrumbs(title string) []views.Link {
@@ -78,7 +97,7 @@ func (s *Site) showPostForm(c echo.Context, status int, v page.PostForm, chosen 
 		v.Heading, v.Action, v.Cancel = "Edit your post", postPath(c.Param("id")), postPath(c.Param("id"))
 	}
 	for _, name := range drawer {
-		label := strings.ReplaceAll(strings.TrimSuffix(name, ".svg"), "-", " ")
+		label, _ := artLabel(name)
 		v.Pictures = append(v.Pictures, page.Choice{Value: name, Label: label, Chosen: slices.Contains(chosen, name), Picture: art(name)})
 	}
 	return s.render(c, status, page.PostFormPage(s.frame(c, v.Heading, postCrumbs(v.Heading)...), v))

@@ -47,6 +47,8 @@ type Site struct {
 	sessions *scs.SessionManager
 	accounts *accounts
 	apps     map[string]app // by client_id
+
+	uploads, drawing chan struct{} // places for pictures that are read, and drawn
 }
 
 // New composes the site. It calls nobody: the authorization server may be down.
@@ -60,6 +62,7 @@ func New(c Config) (*Site, error) {
 		store: c.Store, env: c.Env, now: c.Now, random: c.Random, checks: c.Checks, log: c.Log,
 		sessions: newSessions(c.Store.Sessions(), c.Env.AcmeURL.Secure()),
 		accounts: newAccounts(c, clients[i].Secret), apps: apps(),
+		uploads: make(chan struct{}, uploadsAtOnce), drawing: make(chan struct{}, drawnAtOnce),
 	}, nil
 }
 
@@ -92,6 +95,10 @@ func (s *Site) Routes() []Route {
 		{"POST", "/me/posts/:id", s.signedIn(s.savePost), "change one's own post"},
 		{"GET", "/me/posts/:id/edit", s.signedIn(s.editPost), "form for one's own post"},
 		{"POST", "/me/posts/:id/published", s.signedIn(s.publishPost), "publish or unpublish"},
+		{"GET", "/me/posts/:id/delete", s.signedIn(s.askDeletePost), "is the post to be deleted?"},
+		{"POST", "/me/posts/:id/delete", s.signedIn(s.deletePost), "delete one's own post with its pictures"},
+		{"POST", "/me/posts/:id/pictures", s.signedIn(s.addPicture), "upload a picture"},
+		{"POST", "/me/posts/:id/pictures/:name/delete", s.signedIn(s.removePicture), "take a picture out of one's own post"},
 		{"GET", "/me/posts/:id/pictures/:name", s.signedIn(s.postPicture), "a picture of one's own post"},
 
 		{"GET", "/login", s.login, "begin to sign in: redirects to the authorization server"},

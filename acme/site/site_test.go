@@ -67,7 +67,7 @@ func newWorldWith(t *testing.T, checks check.Runner) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := httpserver.New(httpserver.Settings{Name: "acme", PublicURL: env.AcmeURL, Log: log, Ready: w.store.Ping, Error: s.Error})
+	e := httpserver.New(httpserver.Settings{Name: "acme", PublicURL: env.AcmeURL, Log: log, Ready: w.store.Ping, Error: s.Error, Largest: site.Largest})
 	e.GET("/static/*", echo.WrapHandler(views.Static()))
 	s.Register(e)
 	w.site = s

@@ -43,7 +43,7 @@ func (s *Site) storyCard(story travel.Story) page.Story {
 	return page.Story{
 		Title: story.Title, Href: storyPath(story.ID), Author: orElse(story.Author, "A traveller"), Date: date(story.CreatedAt),
 		Excerpt: page.Excerpt(story.Body, excerptLength), Body: story.Body,
-		Pictures: pictureURLs(storyPath(story.ID), story.Pictures),
+		Pictures: pictures(storyPath(story.ID), story.Post),
 	}
 }
 

@@ -10,11 +10,12 @@ import (
 
 const postColumns = `
 	p.id, p.sub, p.title, p.body, p.published, p.created_at,
-	(SELECT json_group_array(name) FROM (SELECT name FROM post_pictures WHERE post_id = p.id ORDER BY position))`
+	(SELECT json_group_array(name) FROM (SELECT name FROM post_pictures WHERE post_id = p.id ORDER BY position)),
+	(SELECT json_group_array(alt) FROM (SELECT alt FROM post_pictures WHERE post_id = p.id ORDER BY position))`
 
 func scanPost(scan func(...any) error) (p travel.Post, err error) {
 	var created int64
-	err = scan(&p.ID, &p.Sub, &p.Title, &p.Body, &p.Published, &created, scanList(&p.Pictures))
+	err = scan(&p.ID, &p.Sub, &p.Title, &p.Body, &p.Published, &created, scanList(&p.Pictures), scanList(&p.Alts))
 	p.CreatedAt = time.Unix(created, 0).UTC()
 	return p, err
 }
@@ -78,11 +79,14 @@ func (s *Store) DeletePost(ctx context.Context, sub, id string) error {
 	})
 }
 
-// maxPictures is how many a post may have.
-const maxPictures = 10
+// How much there may be: pictures of a post, and bytes of all pictures of a person.
+const (
+	maxPictures      = 10
+	maxPictureMemory = 25 << 20
+)
 
 // AddPicture puts a picture that DecodePicture made at the end of a person's
-// own post. The same picture again changes nothing.
+// own post. The same picture again changes what it is said to show.
 func (s *Store) AddPicture(ctx context.Context, sub, postID string, p travel.Picture) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		var pictures, last int
@@ -93,10 +97,20 @@ func (s *Store) AddPicture(ctx context.Context, sub, postID string, p travel.Pic
 			return notFound(err)
 		}
 		if pictures >= maxPictures {
-			return travel.Invalid{{Field: "picture", Detail: "a post has ten pictures at most"}}
+			return travel.Invalid{{Field: "picture", Detail: "is one too many: a post has ten at most"}}
 		}
-		_, err = tx.Exec(ctx, `INSERT OR IGNORE INTO post_pictures (post_id, name, position, content_type, data) VALUES (?, ?, ?, ?, ?)`,
-			postID, p.Name, last+1, p.ContentType, p.Data)
+		var bytes int
+		err = tx.QueryRow(ctx, `SELECT COALESCE(SUM(LENGTH(x.data)), 0) FROM posts p JOIN post_pictures x ON x.post_id = p.id WHERE p.sub = ?`, sub).Scan(&bytes)
+		if err != nil {
+			return err
+		}
+		if bytes+len(p.Data) > maxPictureMemory {
+			return travel.Invalid{{Field: "picture", Detail: "does not fit: your pictures may take 25 MB together. Remove one first"}}
+		}
+		_, err = tx.Exec(ctx, `
+			INSERT INTO post_pictures (post_id, name, position, content_type, data, alt) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (post_id, name) DO UPDATE SET alt = excluded.alt`,
+			postID, p.Name, last+1, p.ContentType, p.Data, p.Alt)
 		return err
 	})
 }

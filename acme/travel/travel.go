@@ -76,6 +76,7 @@ type Post struct {
 	Body      string // Markdown
 	Published bool
 	Pictures  []string // names, for the store's Picture
+	Alts      []string // what is on them, in the same order
 	CreatedAt time.Time
 }
 

@@ -1,15 +1,8 @@
 package travel_test
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"hash/crc32"
-	"image"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"slices"
 	"strings"
 	"testing"
@@ -155,35 +148,6 @@ func TestRecommendations(t *testing.T) {
 	}
 	if nothing := travel.Recommend(all, travel.Preferences{}, 3); len(nothing) != 0 {
 		t.Errorf("to someone who said nothing: %v", nothing)
-	}
-}
-
-func TestPicture(t *testing.T) {
-	small := image.NewRGBA(image.Rect(0, 0, 3, 2))
-	var asPNG, asJPEG, asGIF bytes.Buffer
-	if err := errors.Join(png.Encode(&asPNG, small), jpeg.Encode(&asJPEG, small, nil), gif.Encode(&asGIF, small, nil)); err != nil {
-		t.Fatal(err)
-	}
-	for name, upload := range map[string][]byte{"image/png": asPNG.Bytes(), "image/jpeg": asJPEG.Bytes()} {
-		// What hides behind a picture, a page say, is not kept.
-		p, err := travel.DecodePicture("picture", append(slices.Clone(upload), "<script>alert(1)</script>"...))
-		if err != nil || p.ContentType != name || bytes.Contains(p.Data, []byte("script")) || p.Name == "" {
-			t.Errorf("%s: %+v, %v", name, p, err)
-		}
-	}
-	// A PNG whose header claims 65,535 by 65,535 pixels.
-	bomb := slices.Clone(asPNG.Bytes())
-	copy(bomb[16:24], []byte{0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff})
-	binary.BigEndian.PutUint32(bomb[29:], crc32.ChecksumIEEE(bomb[12:29]))
-	for name, upload := range map[string][]byte{
-		"nothing": nil, "text": []byte("<svg/>"), "GIF": asGIF.Bytes(), "half": asPNG.Bytes()[:40], "bomb": bomb,
-	} {
-		if _, err := travel.DecodePicture("picture", upload); !slices.Equal(fields(err), []string{"picture"}) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := travel.DecodePicture("picture", bomb); !strings.Contains(err.Error(), "pixels") {
-		t.Errorf("the bomb was decoded: %v", err)
 	}
 }
 

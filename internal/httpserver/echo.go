@@ -46,14 +46,20 @@ type Settings struct {
 	// which no cookie opens.
 	CrossOrigin func(path string) bool
 
+	// Largest is how many bytes a path takes that takes more than others; 0: the
+	// usual.
+	Largest func(path string) int64
+
 	// ConnectTo lists origins, besides our own, that scripts of a path may call.
 	ConnectTo func(path string) []string
 }
 
-// maxBody is the largest request body that any program reads.
+// maxBody is the largest request body that a program reads, but for uploads.
 const maxBody = 1 << 20
 
-var errBodyTooLarge = echo.NewHTTPError(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+func bodyTooLarge(limit int64) error {
+	return echo.NewHTTPError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d MiB", limit>>20))
+}
 
 // New returns the Echo that the programs put their routes on. What a browser
 // must be told stands on every answer, errors included.
@@ -67,11 +73,11 @@ func New(s Settings) *echo.Echo {
 		}
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			err = errBodyTooLarge
+			err = bodyTooLarge(tooLarge.Limit)
 		}
 		s.Error(c, err)
 	}
-	e.Pre(s.observe(e), s.recover, inOrder(s.securityHeaders(), refuseMalformed, s.publicHost(), s.crossOrigin()))
+	e.Pre(s.observe(e), s.recover, inOrder(s.securityHeaders(), s.refuseMalformed, s.publicHost(), s.crossOrigin()))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	if s.ShowMetrics && s.Metrics != nil {
 		e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler()))
@@ -228,7 +234,7 @@ func AllowFormAction(c echo.Context, origin string) {
 // refuseMalformed answers what no handler could read: a query or a form that
 // does not decode would otherwise lose parameters silently, and a body in an
 // encoding that nobody asked for may be a bomb.
-func refuseMalformed(c echo.Context) error {
+func (s Settings) refuseMalformed(c echo.Context) error {
 	r := c.Request()
 	if r.URL.RawQuery != "" {
 		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
@@ -238,13 +244,17 @@ func refuseMalformed(c echo.Context) error {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "send the body without Content-Encoding")
 	}
-	if r.ContentLength > maxBody {
-		return errBodyTooLarge
+	limit := int64(maxBody)
+	if s.Largest != nil {
+		limit = max(limit, s.Largest(r.URL.Path))
+	}
+	if r.ContentLength > limit {
+		return bodyTooLarge(limit)
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		// Echo's own writer would not let it end the connection, and the server
 		// would wait for the rest.
-		r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, limit)
 		if strings.HasPrefix(r.Header.Get(echo.HeaderContentType), echo.MIMEApplicationForm) {
 			return refuseMalformedForm(r)
 		}

@@ -382,7 +382,7 @@ func (e *Endpoints) addApplication(c echo.Context, session store.Session, client
 	if note := snippetNote(&client); note != "" {
 		view.Notes = append(view.Notes, note)
 	}
-	if left := d.Scope.Without(client.Scope); len(left) > 0 {
+	if left := d.Scope.Without(client.Scope).Without(oauth.Scope{oauth.OpenID}); len(left) > 0 {
 		view.Notes = append(view.Notes, "Left out, because a person would have to allow it: "+left.String()+".")
 	}
 	return render(c, http.StatusCreated, page.Registered(e.developerFrame(c, "It is registered"), view))

@@ -53,10 +53,10 @@ func Origin(uri string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// HostOf is the host of a registered URI, as a person reads it.
+// HostOf is the host of a registered URI, as a person reads it; empty for none.
 func HostOf(uri string) string {
 	u, err := url.Parse(uri)
-	if err != nil {
+	if err != nil || uri == "" {
 		return ""
 	}
 	if u.Host == "" {

@@ -258,7 +258,7 @@ func TestEveryPage(t *testing.T) {
 	var found findings
 	t.Run("walk", func(t *testing.T) {
 		for name, walk := range map[string]func(*auditor){
-			"accounts": walkAccounts, "consent": walkConsent, "acme": walkAcme, "dreams": walkDreams,
+			"accounts": walkAccounts, "developer": walkDeveloper, "consent": walkConsent, "acme": walkAcme, "dreams": walkDreams,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -310,6 +310,56 @@ func walkAccounts(a *auditor) {
 	a.open("accounts, people", auth+"/operator/users", 200)
 	a.click("accounts, people with a locked one", `//button[contains(., "Lock Carol")]`, 200)
 	a.open("accounts, security of the operator", auth+"/account/security", 200)
+}
+
+func walkDeveloper(a *auditor) {
+	auth := a.w.Auth
+	a.tab.Open(auth + "/developer")
+	a.look("developer, nobody's applications", a.signIn("carol", "wanderlust"), 200)
+	a.open("developer, register", auth+"/developer/new", 200)
+	a.tab.Tick("#kind-native")
+	a.tab.Type("#name", "<script>alert(1)</script>")
+	a.tab.Type("#homepage", "https://10.0.0.1/")
+	a.tab.Tick("#ask-email")
+	addresses := func(uri string) {
+		chrome.Evaluate[string](a.tab, fmt.Sprintf(`document.querySelector("#redirect_uris").value = %q`, uri))
+	}
+	addresses("http://diary.example/cb#x")
+	a.click("developer, register with errors", `//button[.="Register"]`, 422)
+	a.tab.Type("#homepage", "https://diary.example/")
+	a.tab.Type("#reason-email", "{{.}} <svg/onload=alert(1)>")
+	a.tab.Type("#purpose", `"><svg/onload=alert(1)>`)
+	addresses("http://127.0.0.1/callback")
+	a.click("developer, preview", `//button[.="Preview"]`, 200)
+	a.click("developer, registered", `//button[.="Register"]`, 201)
+	a.click("developer, overview", `//a[contains(., "To the application")]`, 200)
+	app, _, _ := strings.Cut(a.tab.Address(), "?")
+	for _, tab := range []string{"credentials", "addresses&try=http://127.0.0.1:8080/callback", "addresses&try=http://localhost/callbak", "permissions", "code", "errors", "settings", "delete"} {
+		name, _, _ := strings.Cut(tab, "=http")
+		a.open("developer, "+strings.NewReplacer("&", " ", "localhost", "").Replace(name), app+"?tab="+tab, 200)
+	}
+	a.tab.Type("#confirm", "something else")
+	a.click("developer, delete with another name", `//button[.="Delete for good"]`, 422)
+
+	a.tab.Open(auth + "/developer/new")
+	a.tab.Tick("#kind-machine")
+	a.tab.Type("#name", "Night job")
+	a.click("developer, machine registered", `//button[.="Register"]`, 201)
+	a.tab.Click(`//a[contains(., "To the application")]`)
+	app, _, _ = strings.Cut(a.tab.Address(), "?")
+	a.open("developer, machine's credentials", app+"?tab=credentials", 200)
+	a.click("developer, second secret", `//button[contains(., "Make a second secret")]`, 200)
+	a.open("developer, two secrets", app+"?tab=credentials", 200)
+	a.w.Token(a.t, Credentials{strings.TrimPrefix(app, auth+"/developer/apps/"), "wrong"}.Header(), url.Values{"grant_type": {"client_credentials"}})
+	a.open("developer, errors of the machine", app+"?tab=errors", 200)
+	a.open("developer, list", auth+"/developer", 200)
+
+	a.tab.Open(auth + "/login")
+	a.signIn("root", "wanderlust")
+	a.open("developer, list of the operator", auth+"/developer", 200)
+	a.open("developer, what came with Acme", auth+"/developer/apps/dreams-web?tab=credentials", 200)
+	a.open("developer, permissions of what came with Acme", auth+"/developer/apps/dreams-web?tab=permissions", 200)
+	a.open("developer, somebody's application", auth+"/developer/apps/nobody", 404)
 }
 
 func walkConsent(a *auditor) {

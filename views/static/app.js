@@ -50,6 +50,16 @@ for (const counter of document.querySelectorAll("[data-ticked]")) {
   count(); // the browser may have restored ticks when the person came back
 }
 
+// The consent page beside the form for it, made again at every change.
+const draft = document.querySelector("form[data-preview]");
+draft?.addEventListener("change", async () => {
+  const body = new URLSearchParams(new FormData(draft));
+  body.set("action", "preview");
+  const answer = await fetch(draft.getAttribute("action"), { method: "POST", body });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.querySelector("#preview").replaceWith(page.querySelector("#preview"));
+});
+
 // The theme menu closes like a menu.
 const menu = document.querySelector(".theme");
 menu?.addEventListener("keydown", (event) => {

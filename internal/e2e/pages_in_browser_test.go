@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 
 	"example.com/acme-dreams/internal/e2e/chrome"
 )
@@ -434,6 +435,15 @@ func walkAcme(a *auditor) {
 	a.open("acme, new post", acme+"/me/posts/new", 200)
 	a.click("acme, new post with errors", `//button[.="Publish"]`, 422)
 	a.open("acme, own post", acme+"/me/posts/po-the-pass", 200)
+	a.click("acme, picture with errors", `//button[.="Add the picture"]`, 422)
+	picture := filepath.Join(a.t.TempDir(), "square.png")
+	if err := os.WriteFile(picture, square(a.t), 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+	a.tab.Type("#alt", "A black square, as seen from the pass")
+	a.tab.Do("choosing a file", chromedp.SetUploadFiles(chromedp.CSS("#picture"), []string{picture}))
+	a.click("acme, own post with a picture", `//button[.="Add the picture"]`, 200)
+	a.click("acme, delete a post", `//a[.="Delete"]`, 200)
 	a.open("acme, edit post", acme+"/me/posts/po-the-pass/edit", 200)
 	a.tab.Type("#title", " ")
 	a.click("acme, edit post with an error", `//button[.="Save changes"]`, 422)

@@ -113,7 +113,7 @@ func (e *Endpoints) getSample(ctx context.Context, path, compact string, into an
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("Acme answered %s", resp.Status)
+		return fmt.Errorf("the API answered %s", resp.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxSampleAnswer))
 	if err != nil {

@@ -163,7 +163,6 @@ func (d *Doctor) other(ctx context.Context, p program) {
 // answer is what a program said about itself.
 type answer struct {
 	ready  bool
-	named  string // its issuer or resource identifier, where it has one
 	behind time.Duration
 }
 

@@ -80,7 +80,9 @@ func (l *BackchannelLogout) read(ctx context.Context, compact string) (logoutTok
 	if err != nil {
 		return in, err
 	}
-	verifier := server.Verifier(&oidc.Config{SkipClientIDCheck: true, SkipIssuerCheck: true, SkipExpiryCheck: true})
+	// Anybody may send one, so the keys are asked for anew: one that was known and has
+	// been revoked since (a leak) must sign nobody out.
+	verifier := server.VerifierContext(l.Server.context(ctx), &oidc.Config{SkipClientIDCheck: true, SkipIssuerCheck: true, SkipExpiryCheck: true})
 	token, err := verifier.Verify(l.Server.context(ctx), compact)
 	if noKeys := (*url.Error)(nil); errors.As(err, &noKeys) {
 		return in, &Unreachable{noKeys}

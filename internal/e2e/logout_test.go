@@ -518,6 +518,36 @@ func (w *World) eventually(t testing.TB, otherwise string, is func() bool) {
 	}
 }
 
+// A key that leaked and was revoked signs nobody out, at clients neither that knew it
+// and have not met the next one.
+func TestARevokedKeySignsNoLogoutToken(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.connected(t)
+	b.Get(w.Acme + "/login?next=/me")
+	id, key := w.signingKey(t, "RS256")
+	_, before := w.machineToken(t)
+	w.rotateKeys(t, "--revoke-old")
+	w.waitForKey(t, before)
+	for base, client := range map[string]string{w.Dreams: "dreams-web", w.Acme: "acme-web"} {
+		token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+			"iss": w.Auth, "sub": person(t, "alice"), "aud": client, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+			"jti": rand.Text(), "events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+		})
+		token.Header["typ"], token.Header["kid"] = "logout+jwt", id
+		signed, err := token.SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer := w.Post(t, base+"/backchannel-logout", nil, url.Values{"logout_token": {signed}}); answer.Refusal() != "400 invalid_request" {
+			t.Errorf("%s: %d %s", client, answer.Status, answer.Body)
+		}
+	}
+	if !knownAtDreams(w, b) || !signedInAtAcme(w, b) {
+		t.Error("somebody is signed out")
+	}
+}
+
 // Back-Channel Logout §2.6, §2.8: what is no logout token for this client, signed by
 // this server, is 400 and ends nothing.
 func TestWhatIsNoLogoutTokenEndsNothing(t *testing.T) {

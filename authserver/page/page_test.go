@@ -357,9 +357,9 @@ func TestStrangersWordsStayWords(t *testing.T) {
 	login := sampleLogin()
 	login.ClientName = hostile.Client.Name
 	pages := map[string]templ.Component{
-		"consent": Consent(signedInFrame(), hostile),
-		"login":   Login(sampleFrame(), login),
-		"apps":    Apps(signedInFrame(), AppsView{Apps: []App{{Name: hostile.Client.Name, ClientID: `"><script>`, Host: "<b>"}}}),
+		"consent":    Consent(signedInFrame(), hostile),
+		"login":      Login(sampleFrame(), login),
+		"apps":       Apps(signedInFrame(), AppsView{Apps: []App{{Name: hostile.Client.Name, ClientID: `"><script>`, Host: "<b>"}}}),
 		"app":        AppPage(signedInFrame(), AppView{App: App{Name: hostile.Client.Name, ClientID: `"><script>`, Host: "<b>", Active: true}}),
 		"remove":     RemoveApp(signedInFrame(), AppView{App: App{Name: hostile.Client.Name, ClientID: `"><script>`}}),
 		"remove all": RemoveAllApps(signedInFrame(), AppsView{Apps: []App{{Name: hostile.Client.Name, ClientID: `"><script>`}}}),

@@ -32,6 +32,11 @@ func (e *Endpoints) ScopesPage(c echo.Context) error {
 	return render(c, http.StatusOK, page.Scopes(e.frame(c, ""), docs, e.detailsDocs()))
 }
 
+// BadConsentPage is how not to ask a person, as a page to look at.
+func (e *Endpoints) BadConsentPage(c echo.Context) error {
+	return render(c, http.StatusOK, page.BadConsent(e.frame(c, "")))
+}
+
 // detailsDocs documents the types of authorization details. What people read is
 // made from the example.
 func (e *Endpoints) detailsDocs() []page.DetailsDoc {

@@ -84,7 +84,7 @@ func Home(frame views.Frame, v HomeView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</code></dd><dt>Discovery</dt><dd><p><a href=\"/.well-known/openid-configuration\">openid-configuration</a> (OpenID Connect Discovery 1.0)</p><p><a href=\"/.well-known/oauth-authorization-server\">oauth-authorization-server</a> (RFC 8414)</p></dd><dt>Keys</dt><dd><a href=\"/jwks\">jwks</a> (RFC 7517)</dd><dt>To read</dt><dd class=\"row\"><a href=\"/docs/scopes\">Scopes</a> <a href=\"/docs/errors\">Errors</a> <a href=\"/docs/decisions\">Design decisions</a> <a href=\"/docs/glossary\">Glossary</a></dd></dl></div></div></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</code></dd><dt>Discovery</dt><dd><p><a href=\"/.well-known/openid-configuration\">openid-configuration</a> (OpenID Connect Discovery 1.0)</p><p><a href=\"/.well-known/oauth-authorization-server\">oauth-authorization-server</a> (RFC 8414)</p></dd><dt>Keys</dt><dd><a href=\"/jwks\">jwks</a> (RFC 7517)</dd><dt>To read</dt><dd class=\"row\"><a href=\"/docs/scopes\">Scopes</a> <a href=\"/docs/errors\">Errors</a> <a href=\"/docs/decisions\">Design decisions</a> <a href=\"/docs/bad-consent\">How not to ask</a> <a href=\"/docs/glossary\">Glossary</a></dd></dl></div></div></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

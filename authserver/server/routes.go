@@ -78,6 +78,7 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/signed-out", e.SignedOut, "", "ours", false},
 		{get, "/help", e.Help, "", "ours", false},
 		{get, "/docs/scopes", e.ScopesPage, "", "ours", false},
+		{get, "/docs/bad-consent", e.BadConsentPage, "", "ours", false},
 		{get, "/docs/decisions", e.DecisionsPage, "", "ours", false},
 		{get, "/docs/errors", e.ErrorsPage, "", "ours", false},
 		{get, "/docs/errors/:code", e.ErrorCodePage, "", "RFC 6749 §5.2", false},

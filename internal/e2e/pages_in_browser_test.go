@@ -280,6 +280,7 @@ func walkAccounts(a *auditor) {
 	a.tab.Size(1280, 900)
 	a.open("accounts, help", auth+"/help", 200)
 	a.open("accounts, errors", auth+"/docs/errors", 200)
+	a.open("accounts, how not to ask", auth+"/docs/bad-consent", 200)
 	a.open("accounts, an error", auth+"/docs/errors/invalid_grant", 200)
 	a.open("accounts, signed out", auth+"/signed-out", 200)
 	a.open("accounts, not found", auth+"/nowhere", 404)

@@ -165,6 +165,9 @@ func (e *Endpoints) applicationView(c echo.Context, session store.Session, clien
 		Try:     views.Field{ID: "try", Name: "try", Label: "Paste what your application sends as redirect_uri", Attrs: map[string]any{"maxlength": maxURI}},
 		Confirm: views.Field{ID: "confirm", Name: "confirm", Label: "Type the application’s name to delete it", Autocomplete: "off"},
 	}
+	if client.MayUse(oauth.AuthorizationCodeGrant) && !client.PKCERequired() {
+		view.Warning = "PKCE is not required: a code that somebody steals or plants can be redeemed (RFC 9700 §2.1.1). Switch it on under Settings; your library does it."
+	}
 	if !slices.Contains([]string{page.CredentialsTab, page.AddressesTab, page.PermissionsTab, page.CodeTab, page.ErrorsTab, page.SettingsTab, page.DeleteTab}, tab) {
 		view.Tab = page.OverviewTab
 	}

@@ -172,6 +172,25 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 	}
 }
 
+// Whatever a person pastes is a set of public keys, or an error.
+func FuzzRead(f *testing.F) {
+	for _, pasted := range []string{`{"keys":[]}`, jwk(f, ec(f).Public(), "a", "ES256", "sig"), "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----", "-----BEGIN", "{}", "[]", "null"} {
+		f.Add([]byte(pasted))
+	}
+	f.Fuzz(func(t *testing.T, pasted []byte) {
+		set, err := Read(pasted)
+		if err != nil {
+			return
+		}
+		keys, err := Parse(set)
+		for _, key := range keys {
+			if err != nil || key.Key == nil || !slices.Contains(Algorithms, key.Algorithm) {
+				t.Fatalf("%+v, %v", key, err)
+			}
+		}
+	})
+}
+
 // Whatever a stranger publishes is keys of ours or an error.
 func FuzzParse(f *testing.F) {
 	for _, document := range []string{`{"keys":[]}`, `{"keys":[` + jwk(f, ec(f).Public(), "a", "ES256", "sig") + `]}`, `{"keys":[{"kty":"RSA","n":"","e":""}]}`, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"}]}`, `{"keys":{}}`} {

@@ -138,6 +138,9 @@ func TestEveryFormThatChangesSomethingIsPosted(t *testing.T) {
 			if name == "form-post" && value(f, "action") == "http://localhost:9002/callback" {
 				continue // the one form that is the client's business
 			}
+			if value(f, "method") == "get" && strings.Contains(text(f), "Compare") {
+				continue // it compares, and changes nothing
+			}
 			if value(f, "method") != "post" || !strings.HasPrefix(value(f, "action"), "/") {
 				t.Errorf("%s: form with method %q and action %q", name, value(f, "method"), value(f, "action"))
 			}
@@ -363,6 +366,11 @@ func TestStrangersWordsStayWords(t *testing.T) {
 		"app":        AppPage(signedInFrame(), AppView{App: App{Name: hostile.Client.Name, ClientID: `"><script>`, Host: "<b>", Active: true}}),
 		"remove":     RemoveApp(signedInFrame(), AppView{App: App{Name: hostile.Client.Name, ClientID: `"><script>`}}),
 		"remove all": RemoveAllApps(signedInFrame(), AppsView{Apps: []App{{Name: hostile.Client.Name, ClientID: `"><script>`}}}),
+		"developer":  Developer(signedInFrame(), DeveloperView{Applications: []ApplicationLine{{ClientID: `"><script>`, Name: hostile.Client.Name}}}),
+		"application": Application(signedInFrame(), ApplicationView{
+			ClientID: `"><script>`, Name: hostile.Client.Name, Tab: ErrorsTab, Refusals: []RefusalLine{{Description: hostile.Client.Name, Code: `"><img src=x>`, Meaning: "x"}},
+		}),
+		"registered": Registered(signedInFrame(), RegisteredView{Name: hostile.Client.Name, Snippets: []Snippet{{Code: "</code><script>alert(1)</script>"}}}),
 		"security": Security(signedInFrame(), SecurityView{
 			Events: []SecurityEvent{{What: "<b>", App: hostile.Client.Name, Address: "<script>"}},
 		}),
@@ -393,6 +401,25 @@ func TestStrangersWordsStayWords(t *testing.T) {
 				t.Error("U+202E got into the page")
 			}
 		})
+	}
+}
+
+// What a developer sees of the consent page is the page, and does nothing.
+func TestThePreviewOfTheConsentPageIsInert(t *testing.T) {
+	preview := only(t, document(t, NewApplication(signedInFrame(), sampleApplicationForm())), "section", "id", "preview")
+	if n := len(find(preview, "form")); n != 0 {
+		t.Errorf("%d forms in it", n)
+	}
+	for _, button := range find(preview, "button") {
+		if _, disabled := attr(button, "disabled"); !disabled || value(button, "type") != "button" {
+			t.Errorf("%q can be pressed", text(button))
+		}
+	}
+	asked := text(document(t, Consent(signedInFrame(), strangerConsent())))
+	for _, want := range []string{"Not verified: anyone could have chosen this name.", "Allow selected", "Don’t allow", "How long?"} {
+		if !strings.Contains(text(preview), want) || !strings.Contains(asked, want) {
+			t.Errorf("%q is not on both", want)
+		}
 	}
 }
 

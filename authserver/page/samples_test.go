@@ -183,13 +183,27 @@ func samples() map[string]templ.Component {
 			Code: "invalid_request", Heading: "This sign-in is too old", Lead: "It began 12 minutes ago. Start again from Dreams.",
 			Next: views.Link{Label: "Back to Dreams", Href: "http://localhost:9002"},
 		}),
-		"apps":       Apps(signedInFrame(), sampleApps()),
-		"apps-ended": Apps(signedInFrame(), endedApps()),
-		"apps-empty": Apps(signedInFrame(), AppsView{}),
-		"security":   Security(signedInFrame(), sampleSecurity()),
-		"account":    Account(signedInFrame(), AccountView{Name: "Alice Moreau", Email: "alice@acme.test", Initials: "AM", Apps: "2 apps may look at some of your data.", LastSignIn: "today 14:02 from 127.0.0.1", CSRF: "c-1"}),
-		"home":       Home(sampleFrame(), HomeView{Host: "localhost:9000", Issuer: "http://localhost:9000", SignIn: "/login"}),
-		"signed-out": SignedOut(sampleFrame(), SignedOutView{}),
+		"apps":            Apps(signedInFrame(), sampleApps()),
+		"apps-ended":      Apps(signedInFrame(), endedApps()),
+		"apps-empty":      Apps(signedInFrame(), AppsView{}),
+		"security":        Security(signedInFrame(), sampleSecurity()),
+		"developer":       Developer(signedInFrame(), DeveloperView{Applications: []ApplicationLine{{ClientID: "c_1", Name: "Diary", Kind: "machine", Since: "2 March 2026"}}}),
+		"developer-first": Developer(signedInFrame(), DeveloperView{}),
+		"developer-new":   NewApplication(signedInFrame(), sampleApplicationForm()),
+		"developer-registered": Registered(signedInFrame(), RegisteredView{
+			Name: "Diary", ClientID: "c_1", Secret: "s_1", Heading: "It is registered", Next: views.Link{Label: "Go on", Href: "/developer"}, Snippets: sampleSnippets(),
+		}),
+		"developer-overview":    Application(signedInFrame(), sampleApplication(OverviewTab)),
+		"developer-credentials": Application(signedInFrame(), sampleApplication(CredentialsTab)),
+		"developer-addresses":   Application(signedInFrame(), sampleApplication(AddressesTab)),
+		"developer-permissions": Application(signedInFrame(), sampleApplication(PermissionsTab)),
+		"developer-code":        Application(signedInFrame(), sampleApplication(CodeTab)),
+		"developer-errors":      Application(signedInFrame(), sampleApplication(ErrorsTab)),
+		"developer-settings":    Application(signedInFrame(), sampleApplication(SettingsTab)),
+		"developer-delete":      Application(signedInFrame(), sampleApplication(DeleteTab)),
+		"account":               Account(signedInFrame(), AccountView{Name: "Alice Moreau", Email: "alice@acme.test", Initials: "AM", Apps: "2 apps may look at some of your data.", LastSignIn: "today 14:02 from 127.0.0.1", CSRF: "c-1"}),
+		"home":                  Home(sampleFrame(), HomeView{Host: "localhost:9000", Issuer: "http://localhost:9000", SignIn: "/login"}),
+		"signed-out":            SignedOut(sampleFrame(), SignedOutView{}),
 		"confirm": Confirm(signedInFrame(), ConfirmView{
 			Heading: "Sign out of Acme?", Lead: "Dreams asks us to end your session here.", Action: "/account/logout",
 			Hidden: []KeyValue{{"csrf", "c-1"}}, Button: "Sign out", CancelHref: "/account",
@@ -200,5 +214,43 @@ func samples() map[string]templ.Component {
 			Action: "http://localhost:9002/callback", ClientName: "Dreams", Parameters: []oauth.Parameter{{Name: "code", Value: "ac_1"}, {Name: "iss", Value: "http://localhost:9000"}},
 		}),
 		"help": Help(sampleFrame()),
+	}
+}
+
+func sampleApplicationForm() ApplicationForm {
+	field := func(id string) views.Field { return views.Field{ID: id, Name: id, Label: id} }
+	preview, addresses := strangerConsent(), field("redirect_uris")
+	preview.Preview = true
+	name := field("name")
+	name.Error = "The application needs a name."
+	return ApplicationForm{
+		CSRF: "c-1", Once: "o-1", Errors: []views.FieldError{{Field: "name", Text: "The application needs a name."}},
+		Kinds: []KindChoice{{Value: "web", Title: "Web application", Checked: true}, {Value: "machine", Title: "Machine"}},
+		Name:  name, Purpose: field("purpose"), Homepage: field("homepage"), Policy: field("policy_uri"), Terms: field("tos_uri"),
+		Scopes:       []ScopeChoice{{Scope: "openid", Ticked: true, NoReason: true}, {Scope: "email", Reason: field("reason-email")}},
+		RedirectURIs: &addresses, Preview: &preview,
+	}
+}
+
+func sampleSnippets() []Snippet {
+	return []Snippet{{Language: "curl", ID: "snippet-curl", File: "first.sh", Run: "bash first.sh", Code: "curl \\\n  -d 'a=<b>'"}, {Language: "Go", ID: "snippet-go", File: "main.go", Run: "go run .", Code: "package main"}}
+}
+
+func sampleApplication(tab string) ApplicationView {
+	form := sampleApplicationForm()
+	form.Errors, form.RedirectURIs = nil, nil
+	addresses, logout := views.Field{ID: "redirect_uris", Name: "redirect_uris", Label: "Redirect URIs"}, views.Field{ID: "post", Name: "post", Label: "Post"}
+	return ApplicationView{
+		ClientID: "c_1", Name: "Diary", Kind: "web application", Tab: tab, CSRF: "c-1", CanDelete: true, ErrorCount: 1, MayHaveSecret: true, MayMakeSecret: true,
+		Secrets:      []SecretLine{{ID: "a", Tail: "cret", Made: "2 March 2026"}, {ID: "b", Tail: "abcd", Made: "3 March 2026", Used: "today"}},
+		KeysField:    views.Field{ID: "jwks", Name: "jwks", Label: "Key"},
+		JWKSURI:      views.Field{ID: "jwks_uri", Name: "jwks_uri", Label: "Or where"},
+		RedirectURIs: &addresses, PostLogoutURIs: &logout, Try: views.Field{ID: "try", Name: "try", Label: "Try"},
+		Tried:     []TriedURI{{Registered: "https://diary.example/cb", Difference: views.DiffStrings("https://diary.example/cb", "https://diary.example/cb/")}},
+		People:    form,
+		Snippets:  sampleSnippets(),
+		Refusals:  []RefusalLine{{Time: "today", DateTime: "2026-03-02T10:00:00Z", Endpoint: "/token", Code: "invalid_grant", Description: "the code has expired", Meaning: "It is no good."}},
+		AccessTTL: views.Field{ID: "access", Name: "access", Label: "Access"}, RefreshTTL: views.Field{ID: "refresh", Name: "refresh", Label: "Refresh"},
+		Switches: []Switch{{Name: "require_pkce", Label: "PKCE", Hint: "On.", On: true}}, Confirm: views.Field{ID: "confirm", Name: "confirm", Label: "Name"},
 	}
 }

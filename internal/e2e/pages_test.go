@@ -443,11 +443,11 @@ func (w *World) send(t testing.TB, req *http.Request) Response {
 // The places that take a form or a query, by the form of their errors.
 var (
 	protocolForms = []string{"/token", "/revoke", "/introspect", "/userinfo"}
-	accountForms  = []string{"/authorize", "/logout", "/logout/confirm", "/login", "/consent", "/account/switch", "/account/apps", "/account/logout", "/operator/users", "/theme"}
+	accountForms  = []string{"/authorize", "/logout", "/logout/confirm", "/login", "/consent", "/account/switch", "/account/apps", "/account/logout", "/developer/new", "/operator/users", "/theme"}
 	acmeForms     = []string{"/logout", "/theme", "/me/preferences", "/me/posts", "/packages/pk-saimaa/reviews"}
 	dreamsForms   = []string{"/connect", "/unsubscribe", "/subscribe", "/disconnect", "/logout", "/theme"}
 	protocolReads = []string{"/userinfo", "/jwks", "/revocations", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}
-	accountReads  = []string{"/", "/authorize", "/authorize/resume", "/logout", "/login", "/consent", "/account", "/account/apps", "/account/security", "/signed-out", "/help", "/operator/users", "/nope"}
+	accountReads  = []string{"/", "/authorize", "/authorize/resume", "/logout", "/login", "/consent", "/account", "/account/apps", "/account/security", "/signed-out", "/help", "/developer", "/developer/new", "/operator/users", "/nope"}
 	apiReads      = []string{"/api/v1/packages", "/api/v1/me", "/api/v1/me/posts", "/api/openapi.json", "/.well-known/oauth-protected-resource", "/api/v1/nope"}
 	acmeReads     = []string{"/", "/logout/accounts", "/packages", "/packages/pk-saimaa", "/stories", "/recommended", "/me", "/login", "/callback", "/signed-out", "/developers", "/help", "/nope"}
 	dreamsReads   = []string{"/", "/connect", "/callback", "/offers", "/outbox", "/unsubscribe", "/learn", "/help", "/nope"}

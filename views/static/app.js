@@ -39,7 +39,7 @@ if (navigator.clipboard) {
   }
 }
 
-for (const counter of document.querySelectorAll("[data-ticked]")) {
+for (const counter of document.querySelectorAll("form [data-ticked]")) {
   const boxes = [...(counter.closest("form")?.querySelectorAll("input[type=checkbox]:enabled") ?? [])];
   const count = () => {
     counter.textContent = counter.dataset.ticked

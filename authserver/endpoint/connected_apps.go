@@ -77,6 +77,9 @@ func (e *Endpoints) removedNotice(clientID string) string {
 			return ""
 		}
 		name = client.Name + " was"
+		if client.SecurityEventsURI != "" {
+			return name + " removed. Tokens that were held stop working within 2 seconds, and the app is told to delete what it copied. Whether it did, it has to tell you."
+		}
 	}
 	return name + " removed. Tokens that were held stop working within 2 seconds. What was copied before stays where it is: ask for it to be deleted."
 }

@@ -893,7 +893,7 @@ func consequences() templ.Component {
 			templ_7745c5c3_Var34 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "<p><b>Stops at once:</b> it cannot look again. Tokens it already holds stop working within 2 seconds, and it is told.</p><p><b>Does not happen:</b> what the app copied before stays with the app, unless it deletes that by itself. Ask the app to delete it.</p><p><b>No undo:</b> to connect again you will be asked again.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "<p><b>Stops at once:</b> it cannot look again. Tokens it already holds stop working within 2 seconds. Where it registered to be told, it is told.</p><p><b>Does not happen:</b> what the app copied before stays with the app, unless it deletes that by itself. Ask the app to delete it.</p><p><b>No undo:</b> to connect again you will be asked again.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

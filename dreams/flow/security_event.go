@@ -82,7 +82,9 @@ func (e *SecurityEvents) read(ctx context.Context, compact string) (securityEven
 	if err != nil {
 		return in, err
 	}
-	verifier := server.Verifier(&oidc.Config{SkipClientIDCheck: true, SkipIssuerCheck: true, SkipExpiryCheck: true})
+	// The keys are asked for anew: one that was known and has been revoked since (a
+	// leak) must delete nothing.
+	verifier := server.VerifierContext(e.Server.context(ctx), &oidc.Config{SkipClientIDCheck: true, SkipIssuerCheck: true, SkipExpiryCheck: true})
 	token, err := verifier.Verify(e.Server.context(ctx), compact)
 	if noKeys := (*url.Error)(nil); errors.As(err, &noKeys) {
 		return in, &Unreachable{noKeys}

@@ -248,3 +248,58 @@ func (w *World) signedSecurityEvent(t testing.TB, claims jwt.MapClaims) string {
 	}
 	return compact
 }
+
+// One permission that is taken back reaches Dreams, too, and takes with it what was
+// made of it, and nothing else.
+func TestTakingOnePermissionBackReachesDreams(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.connected(t)
+	begin := time.Now()
+	w.takeBack(b, "preferences:read")
+	w.eventually(t, "Dreams deletes nothing", func() bool { return w.value(t, "dreams", "SELECT count(*) FROM letters") == "0" })
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	says(t, b.Get(w.Dreams+"/").Body, "Acme told us that you took back: preferences:read.", "3 offers", "1 letter")
+	if scope := w.value(t, "dreams", "SELECT scope FROM connections WHERE ended_at IS NULL AND access_token IS NOT NULL"); strings.Contains(scope, "preferences") || !strings.Contains(scope, "blog:read") {
+		t.Errorf("the connection has %q", scope)
+	}
+	// What is left still makes offers, and nobody mentions what is gone.
+	if page := b.Get(w.Dreams + "/offers"); page.Status != 200 || strings.Contains(page.Body, "You like") {
+		t.Errorf("offers: %d", page.Status)
+	}
+}
+
+// Where nobody told it, Dreams finds out by a refresh that is refused, and deletes
+// the same.
+func TestARefusedRefreshDeletesTheSame(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{SQL: map[string][]string{
+		"authserver": {`UPDATE clients SET metadata = json_remove(metadata, '$.security_events_uri') WHERE client_id = 'dreams-web'`},
+	}})
+	b := w.connected(t)
+	w.removeApp(b, "dreams-web")
+	waitFor(t, within, "Acme refuses what Dreams holds", func() bool {
+		b.Get(w.Dreams + "/offers")
+		return w.connections(t) == "0"
+	})
+	says(t, b.Get(w.Dreams+"/offers").Body, "Acme refused us: the permission is gone.", "3 offers", "1 letter", "an access token and a refresh token")
+	if n := w.value(t, "dreams", "SELECT (SELECT count(*) FROM offers) + (SELECT count(*) FROM letters)"); n != "0" {
+		t.Errorf("%s things are left", n)
+	}
+}
+
+// A key that leaked and was revoked deletes nothing.
+func TestARevokedKeySignsNoSecurityEvent(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	w.connected(t)
+	event := w.signedSecurityEvent(t, w.securityEventClaims(t))
+	_, before := w.machineToken(t)
+	w.rotateKeys(t, "--revoke-old")
+	w.waitForKey(t, before)
+	if answer := w.sendSecurityEvent(t, event); answer.Refusal() != "400 invalid_key" || w.connections(t) != "1" {
+		t.Errorf("%d %s, %s connections", answer.Status, answer.Body, w.connections(t))
+	}
+}

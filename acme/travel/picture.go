@@ -44,10 +44,8 @@ var formats = []string{"jpeg", "png", "gif", "webp"}
 func DecodePicture(ctx context.Context, upload []byte, alt string) (Picture, error) {
 	alt = strings.Join(strings.Fields(alt), " ")
 	var faults Invalid
+	faults.add("picture", uploadFault(upload))
 	faults.add("alt", textFault(alt, maxAlt))
-	if fault := uploadFault(upload); fault != "" {
-		faults.add("picture", fault)
-	}
 	if err := faults.err(); err != nil {
 		return Picture{}, err
 	}

@@ -125,7 +125,7 @@ func TestReadIDTokenOfAKeyThatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compact, err := keys.SignIDToken("", IDToken{Issuer: "i", Subject: "s"})
+	compact, err := keys.SignIDToken("", IDToken{Issuer: "i", Subject: "s", IssuedAt: noon.Unix(), ExpiresAt: noon.Add(time.Minute).Unix()})
 	if err != nil {
 		t.Fatal(err)
 	}

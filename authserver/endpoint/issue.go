@@ -11,10 +11,12 @@ import (
 )
 
 // issue signs what a grant allowed: an access token, and with openid an ID
-// token beside it. OIDC Core §3.1.3.3.
+// token beside it (OIDC Core §3.1.3.3), where somebody signed in. It "contains
+// Claims about the Authentication of an End-User" (§2), and for an assertion of its
+// client (RFC 7523) nobody is there.
 func (e *Endpoints) issue(i grant.Issue) (oauth.TokenResponse, error) {
 	answer, err := e.issueAccessToken(i)
-	if err == nil && i.Scope.Has(oauth.OpenID) && i.User != nil {
+	if err == nil && i.Scope.Has(oauth.OpenID) && i.User != nil && !i.Grant.AuthTime.IsZero() {
 		answer.IDToken, err = e.issueIDToken(i, answer.AccessToken)
 	}
 	return answer, err

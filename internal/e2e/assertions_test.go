@@ -303,3 +303,21 @@ func TestWhatIsUsedOnceIsUsedOnceBy32AtTheSameTime(t *testing.T) {
 		}
 	}
 }
+
+// OIDC Core §2: an ID token "contains Claims about the Authentication of an End-User", and
+// auth_time is when that was. Nobody signs in for an assertion.
+func TestNobodySignsInForAnAssertion(t *testing.T) {
+	t.Parallel()
+	o := authserverSQL(registered("dreams-batch", "scope", "openid profile"))
+	o.Only = authserverAlone.Only
+	w := New(t, o)
+	w.Tokens(t, "alice", "openid profile")
+	answer := w.Token(t, nil, asserts(signed(w.bearerClaims()), "openid profile"))
+	if answer.Status != 200 || answer.String("access_token") == "" {
+		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	if idToken := answer.String("id_token"); idToken != "" {
+		_, claims := parts(t, idToken)
+		t.Errorf("an ID token: %v", claims)
+	}
+}

@@ -44,9 +44,7 @@ func (e *Endpoints) authenticateClient(c echo.Context, form oauth.Parameters) (*
 	if err != nil {
 		return nil, err
 	}
-	if p.BodyID != "" {
-		c.Set(claimedClientKey, p.BodyID)
-	}
+	c.Set(claimedClientKey, p.ClientID)
 	client := e.Store.Client(p.ClientID)
 	sent := client.SecretSent(p.Secret) // takes as long where there is no such client
 	if client == nil {

@@ -34,7 +34,7 @@ func (e *Endpoints) refused(c echo.Context, clientID string, err error) {
 	}
 }
 
-// claimedClientKey is where a request keeps the client_id of its form.
+// claimedClientKey is where a request keeps the client_id that it came with.
 const claimedClientKey = "client_id"
 
 // claimedClient is who a refused request said it was.

@@ -235,3 +235,40 @@ func TestTheSinglePageRunsInABrowser(t *testing.T) {
 	}
 	t.Errorf("at %s: %s; %s", tab.Address(), tab.Text(), chrome.Evaluate[string](tab, "document.body.innerText"))
 }
+
+// The consent page beside the form follows what is typed; without script a button
+// makes it.
+func TestThePreviewFollowsWhatIsTyped(t *testing.T) {
+	browser := realBrowser(t)
+	w := New(t, Options{Only: []string{"authserver"}})
+	for name, script := range map[string]bool{"by script": true, "by the button": false} {
+		t.Run(name, func(t *testing.T) {
+			tab := browser.Tab(t)
+			defer tab.Close()
+			if !script {
+				tab.NoScript()
+			}
+			tab.Open(w.Auth + "/developer/new")
+			tab.Type("#username", "carol")
+			tab.Type("#password", "wanderlust")
+			tab.Click("#sign-in")
+			tab.Tick("#ask-email")
+			tab.Type("#name", "Diary")
+			tab.Type("#reason-email", "So that it can write to you.")
+			if script {
+				tab.Keys("\t")
+			} else {
+				tab.Click(`//button[.="Preview"]`)
+			}
+			const shown = `document.querySelector("#preview").textContent`
+			for range 50 {
+				text := chrome.Evaluate[string](tab, shown)
+				if strings.Contains(text, "Diary asks to see") && strings.Contains(text, "So that it can write to you.") && strings.Contains(text, "Carol Okafor") {
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			t.Errorf("the preview is: %s", chrome.Evaluate[string](tab, shown))
+		})
+	}
+}

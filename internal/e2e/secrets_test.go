@@ -101,6 +101,17 @@ func TestNoSecretIsLoggedOrStored(t *testing.T) {
 		w.Authorize(w.stay(b), url.Values{"client_id": {"dreams-web"}, "request_uri": {pushed.String("request_uri")}})
 	}
 
+	// Somebody registers an application, rotates its secret, and uses both.
+	carol := w.SignedIn(t, "carol")
+	registered := w.newApplication(carol, "machine", nil)
+	rotated := application{w.act(carol, registered.ID, "make-secret", nil), registered.ID, ""}
+	rotated.Secret = textByID(rotated.Body, "client-secret")
+	for what, one := range map[string]application{"first": registered, "second": rotated} {
+		known.add(t, "the "+what+" secret of an application", one.Secret)
+		known.add(t, "a token of the application by its "+what+" secret", w.clientCredentials(t, one.credentials()).String("access_token"))
+		w.clientCredentials(t, Credentials{"another", one.Secret}.Header())
+	}
+
 	// A client gets tokens, uses them, loses some and gives them back.
 	answer := w.Authorize(w.stay(b), w.Request("openid profile email offline_access"))
 	redemption := w.Redemption(answer)
@@ -176,6 +187,7 @@ func TestSecretsAreStoredAsHashes(t *testing.T) {
 		"SELECT count(*) FROM users WHERE password_hash NOT LIKE '$argon2id$v=19$m=%'":                       "0",
 		"SELECT count(DISTINCT password_hash) = count(*) FROM users":                                         "1", // salted: the same password four times
 		"SELECT count(*) FROM clients WHERE secret_hash IS NOT NULL AND length(secret_hash)!=32":             "0",
+		"SELECT count(*) FROM clients WHERE next_secret_hash IS NOT NULL AND length(next_secret_hash)!=32":   "0",
 		"SELECT count(*) > 0 AND min(length(hash)) = 32 AND max(length(hash)) = 32 FROM authorization_codes": "1",
 		"SELECT count(*) > 0 AND min(length(hash)) = 32 AND max(length(hash)) = 32 FROM refresh_tokens":      "1",
 		"SELECT count(*) > 0 AND min(length(hash)) = 32 AND max(length(hash)) = 32 FROM sessions":            "1",

@@ -219,7 +219,15 @@ func (t *Transcript) request(e Exchange) {
 		id, _, _ := strings.Cut(string(pair), ":")
 		t.line("Authorization: Basic {base64 of %s:its secret}", id)
 	case authorization != "":
+		token := strings.TrimPrefix(authorization, "Bearer ")
+		unseen := strings.HasPrefix(authorization, "Bearer ") && t.names[token] == "" && strings.Count(token, ".") == 2
+		if unseen { // whoever sends it made it
+			t.name("access_token", token)
+		}
 		t.line("Authorization: %s", authorization)
+		if unseen {
+			t.token(token)
+		}
 	}
 	if proof := e.Request.Header.Get("DPoP"); proof != "" {
 		t.name("proof", proof)
@@ -232,12 +240,18 @@ func (t *Transcript) request(e Exchange) {
 	}
 	t.line("Content-Type: %s", e.Request.Header.Get("Content-Type"))
 	t.line("")
+	if e.Request.Header.Get("Content-Type") == "application/secevent+jwt" {
+		t.name("security_event_token", e.RequestBody)
+	}
 	if e.form != nil {
 		t.parameters("", "", typed.ReplaceAllString(e.RequestBody, "$1***"))
 		t.token(e.form.Get("logout_token"))
 		return
 	}
 	t.line("%s", e.RequestBody)
+	if t.names[e.RequestBody] != "" {
+		t.token(e.RequestBody)
+	}
 }
 
 // typed is what somebody typed and nobody else should read.
@@ -358,7 +372,7 @@ func fieldsOf(f Form) []string {
 }
 
 // changing are members that tell a time.
-var changing = regexp.MustCompile(`"(iat|exp|nbf|auth_time|expires_at|client_id_issued_at|leaves)": (\d+|"[^"]*")`)
+var changing = regexp.MustCompile(`"(iat|exp|nbf|toe|auth_time|expires_at|client_id_issued_at|leaves)": (\d+|"[^"]*")`)
 
 // timeless names the times in a JSON object. exp is told from iat.
 func timeless(object string) string {

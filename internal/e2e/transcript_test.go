@@ -31,6 +31,7 @@ func TestTranscripts(t *testing.T) {
 		"implicit":           transcribeImplicit,
 		"password":           transcribePassword,
 		"logout":             transcribeLogout,
+		"removal":            transcribeRemoval,
 		"par":                transcribePAR,
 		"jar":                transcribeJAR,
 		"dpop":               transcribeDPoP,

@@ -39,9 +39,21 @@ func (s *Site) frame(c echo.Context, title string, crumbs ...views.Link) views.F
 		f.Nav = append(f.Nav, link)
 	}
 	if who := s.person(c); who.Sub != "" {
-		f.Person = &views.Person{Name: who.Name, SignOut: "/logout", Links: []views.Link{{Label: "Who looked", Href: "/me/access", Current: r.URL.Path == "/me/access"}}}
+		f.Person = &views.Person{Name: s.calledNow(c, who), SignOut: "/logout", Links: []views.Link{
+			{Label: "Who looked", Href: "/me/access", Current: r.URL.Path == "/me/access"},
+			{Label: "Connected apps", Href: f.AuthserverURL + "/account/apps"},
+		}}
 	}
 	return f
+}
+
+// calledNow is a person's name as the authorization server told it last: it may
+// have changed since the sign-in.
+func (s *Site) calledNow(c echo.Context, who person) string {
+	if p, err := s.store.Profile(c.Request().Context(), who.Sub); err == nil && p.Name != "" {
+		return p.Name
+	}
+	return who.Name
 }
 
 // render writes a whole page or, where one cannot be made, nothing of it.

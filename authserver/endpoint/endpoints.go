@@ -55,6 +55,7 @@ type Endpoints struct {
 	codes         *throttle // wrong user codes, at /device
 	refusals      *refusalLog
 	registrations *quota
+	accounts      *quota
 	stopping      chan struct{}
 	jwksMade      *atomic.Pointer[keysDocument]
 	counters      counters
@@ -68,7 +69,8 @@ func New(e Endpoints) *Endpoints {
 	e.proofs = dpop.NewVerifier(e.Now, e.Random, e.Checks)
 	e.throttle, e.codes, e.refusals, e.stopping = newThrottle(), newThrottle(), &refusalLog{}, make(chan struct{})
 	e.jwksMade = &atomic.Pointer[keysDocument]{}
-	e.registrations = &quota{}
+	e.registrations = &quota{perAddress: registrationsPerAddress, inAll: registrationsInAll}
+	e.accounts = &quota{perAddress: accountsPerAddress, inAll: accountsInAll}
 	e.counters = newCounters(e.Metrics)
 	return &e
 }

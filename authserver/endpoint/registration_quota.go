@@ -14,8 +14,16 @@ const (
 	registrationWindow      = 10 * time.Minute
 )
 
+// How many accounts may be opened in the same time.
+const (
+	accountsPerAddress = 30
+	accountsInAll      = 300
+)
+
 // quota counts registrations in the current window.
 type quota struct {
+	perAddress, inAll int
+
 	mu     sync.Mutex
 	window time.Time
 	counts map[string]int // by network
@@ -30,7 +38,7 @@ func (q *quota) take(address string, now time.Time) (wait time.Duration) {
 		q.window, q.counts, q.all = window, map[string]int{}, 0
 	}
 	key := network(address)
-	if q.counts[key] >= registrationsPerAddress || q.all >= registrationsInAll {
+	if q.counts[key] >= q.perAddress || q.all >= q.inAll {
 		return q.window.Add(registrationWindow).Sub(now)
 	}
 	q.counts[key]++

@@ -75,6 +75,9 @@ func (e *Endpoints) session(c echo.Context) (store.Session, error) {
 	found, err := e.Store.SessionByCookie(c.Request().Context(), cookie.Value, e.Now())
 	if err == nil {
 		c.Set(sessionKey, found)
+		if err := e.Store.Saw(background(c), found, e.Now()); err != nil { // nobody is refused for it
+			e.Log.Warn("a session's last use is not written down", "error", err)
+		}
 	}
 	return found, err
 }

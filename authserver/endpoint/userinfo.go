@@ -99,11 +99,11 @@ func (e *Endpoints) claimsOf(ctx context.Context, grantID string) (oauth.ClaimsR
 
 // person is all that we could tell of somebody.
 func (e *Endpoints) person(user oauth.User) oauth.PersonClaims {
-	verified := true
-	return oauth.PersonClaims{
-		Name: user.Name, Username: user.Username, Picture: e.issuer() + "/static/art/" + user.Picture,
-		Email: user.Email, EmailVerified: &verified,
+	claims := oauth.PersonClaims{Name: user.Name, Username: user.Username, Email: user.Email, EmailVerified: &user.EmailVerified}
+	if user.Picture != "" {
+		claims.Picture = e.issuer() + "/static/art/" + user.Picture
 	}
+	return claims
 }
 
 // userinfoToken reads the access token: from the Authorization header, or from

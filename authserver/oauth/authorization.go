@@ -14,6 +14,8 @@ type User struct {
 	Picture  string
 	Operator bool
 	LockedAt time.Time // zero: not locked
+
+	EmailVerified bool // somebody made sure that the address is theirs
 }
 
 // Locked tells whether an operator has locked the account.

@@ -39,6 +39,8 @@ func New(random io.Reader) *Hasher {
 
 // Hash returns a PHC string: $argon2id$v=19$m=19456,t=2,p=1$salt$hash.
 func (h *Hasher) Hash(password string) (string, error) {
+	h.slots <- struct{}{}
+	defer func() { <-h.slots }()
 	salt := make([]byte, saltLen)
 	if _, err := io.ReadFull(h.random, salt); err != nil {
 		return "", err

@@ -39,8 +39,8 @@ func (s *Store) AddUser(ctx context.Context, u NewUser, now time.Time) error {
 		if err := free(ctx, tx, u.User); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO users (sub, username, password_hash, name, email, picture, operator, created_at)
-			VALUES (?, ?, ?, ?, ?, ?, 0, ?)`, u.Sub, u.Username, u.PasswordHash, u.Name, u.Email, u.Picture, ms(now)); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO users (sub, username, password_hash, name, email, email_verified, picture, operator, created_at)
+			VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?)`, u.Sub, u.Username, u.PasswordHash, u.Name, u.Email, u.Picture, ms(now)); err != nil {
 			return err
 		}
 		return r.insert(ctx, tx, Revocation{Person: &u.User}, now)
@@ -54,7 +54,7 @@ func (s *Store) ChangeProfile(ctx context.Context, u oauth.User, now time.Time) 
 		if err := free(ctx, tx, u); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "UPDATE users SET name = ?, email = ? WHERE sub = ?", u.Name, u.Email, u.Sub); err != nil {
+		if _, err := tx.Exec(ctx, "UPDATE users SET name = ?1, email_verified = (email_verified AND email = ?2), email = ?2 WHERE sub = ?3", u.Name, u.Email, u.Sub); err != nil {
 			return err
 		}
 		return r.insert(ctx, tx, Revocation{Person: &u}, now)
@@ -84,8 +84,12 @@ func (s *Store) ChangePassword(ctx context.Context, c PasswordChange, now time.T
 		if sessions, err = endOthers(ctx, tx, c.Sub, c.Session, now); err != nil {
 			return err
 		}
-		ended, err = r.endAllConsents(ctx, tx, c.Sub, c.Keep, "removed by you, with the password", now)
-		return err
+		if ended, err = r.endAllConsents(ctx, tx, c.Sub, c.Keep, "removed by you, with the password", now); err != nil {
+			return err
+		}
+		// What nobody was asked for: our own apps, wherever the old password was typed.
+		return r.revokeGrants(ctx, tx, `SELECT g.id FROM grants g JOIN users u ON u.sub = g.sub WHERE g.sub = ?1 AND g.consent_id IS NULL AND g.revoked_at IS NULL
+			AND g.session_id NOT IN (SELECT sid FROM sessions WHERE sub = ?1)`, c.Sub, "password changed", now)
 	})
 	return sessions, ended, err
 }

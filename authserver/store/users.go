@@ -10,10 +10,10 @@ import (
 	"example.com/acme-dreams/internal/sqlite"
 )
 
-const userColumns = "u.sub, u.username, u.name, u.email, u.picture, u.operator, u.locked_at"
+const userColumns = "u.sub, u.username, u.name, u.email, u.picture, u.operator, u.email_verified, u.locked_at"
 
 func scanUser(u *oauth.User, locked *sql.NullInt64) []any {
-	return []any{&u.Sub, &u.Username, &u.Name, &u.Email, &u.Picture, &u.Operator, locked}
+	return []any{&u.Sub, &u.Username, &u.Name, &u.Email, &u.Picture, &u.Operator, &u.EmailVerified, locked}
 }
 
 // UserBySub returns a person. ErrNotFound.

@@ -305,6 +305,17 @@ func walkAccounts(a *auditor) {
 	a.open("accounts, home signed in", auth+"/", 200)
 	a.open("accounts, no apps", auth+"/account/apps", 200)
 	a.open("accounts, security", auth+"/account/security", 200)
+	a.open("accounts, name and address", auth+"/account/profile", 200)
+	a.open("accounts, sessions", auth+"/account/sessions", 200)
+	a.open("accounts, password", auth+"/account/password", 200)
+	a.tab.Type("#current", "wonderlust")
+	a.tab.Type("#password", "short")
+	a.click("accounts, password refused", `//button[contains(., "Change the password")]`, 422)
+	a.open("accounts, sign up", auth+"/signup", 200)
+	for field, text := range map[string]string{"name": "Eve", "username": "alice", "email": "eve@example.test", "password": "a walk in the hills"} {
+		a.tab.Type("#"+field, text)
+	}
+	a.click("accounts, sign up refused", "#sign-up", 422)
 	a.open("accounts, people for somebody else", auth+"/operator/users", 404)
 	a.open("accounts, login signed in", auth+"/login", 200)
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -75,9 +76,12 @@ func TestWhatWasTakenBackSurvivesRestarts(t *testing.T) {
 	w.waitForAcme(t)
 	tokens := w.offline(t)
 	w.takeBack(w.SignedIn(t, "alice"), "preferences:read")
-	w.Stop()
-	w = New(t, Options{Only: []string{"authserver", "acme"}, DataDir: w.DataDir})
-	w.waitForAcme(t)
+	others := w.Tokens(t, "bob", "openid preferences:read").String("access_token")
+	w.restart(t)
+	waitFor(t, 5*time.Second, "Acme takes another token from before", func() bool {
+		through, _ := w.preferences(t, others)
+		return through
+	})
 	if _, refusal := w.preferences(t, tokens.String("access_token")); refusal != "401 invalid_token" {
 		t.Errorf("after a restart of both: %s", refusal)
 	}
@@ -283,5 +287,18 @@ func (w *World) keyfunc(t testing.TB) jwt.Keyfunc {
 			return keys[0].Key, nil
 		}
 		return nil, jwt.ErrTokenUnverifiable
+	}
+}
+
+// restart stops authserver and Acme, and starts both where they were.
+func (w *World) restart(t testing.TB) {
+	t.Helper()
+	w.Stop()
+	for _, p := range []struct{ name, address string }{{"authserver", w.Env.AuthserverURL.Address()}, {"acme", w.Env.AcmeURL.Address()}} {
+		listener, err := net.Listen("tcp", p.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.start(t, listener, p.name, Options{})
 	}
 }

@@ -175,7 +175,7 @@ func AccessesPage(f views.Frame, v Accesses) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, " months. Times are in UTC. Where more calls came than could be written down, a row says so and how many.</p><p>One token that does the same again and again stands here ten times in a row; the tenth row counts the rest.</p><p>A bearer token opens the door to whoever holds it. One that is bound to a key (DPoP) opens it only to the application that has the key.</p><p><a class=\"btn alt\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, " months. Times are in UTC. Where more calls came than could be written down, a row says so and how many. A call is written down within a second; if Acme’s computer loses its power, those of its last second are not.</p><p>One token that does the same again and again stands here ten times in a row; the tenth row counts the rest.</p><p>A bearer token opens the door to whoever holds it. One that is bound to a key (DPoP) opens it only to the application that has the key.</p><p><a class=\"btn alt\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -85,3 +85,19 @@ func BenchmarkProof(b *testing.B) {
 		}
 	}
 }
+
+// A person's data: each call is written down for her.
+func BenchmarkPerson(b *testing.B) {
+	a := acmetest.New(b)
+	token := a.Token(acmetest.Alice, "preferences:read")
+	b.ReportAllocs()
+	for range b.N {
+		r := httptest.NewRequest("GET", "/api/v1/me/preferences", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		a.Server.ServeHTTP(w, r)
+		if w.Code != 200 {
+			b.Fatal(w.Code, w.Body)
+		}
+	}
+}

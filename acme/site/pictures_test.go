@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"io"
 	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/acme-dreams/acme/travel"
 )
@@ -172,4 +174,47 @@ func TestAPostIsDeletedWithItsPictures(t *testing.T) {
 	}
 	w.browser().get("/stories/po-three-huts").wants(t, 404)
 	b.get("/me?said=deleted").wants(t, 200, "are gone")
+}
+
+// Whoever sends slowly keeps a place for so long, and the memory has an end: the
+// next one is told to come back.
+func TestNotMoreUploadsAtOnceThanFitIntoMemory(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(alice, "Alice Moreau")
+	const begins = "--x\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"x.jpg\"\r\n\r\nhalf"
+	var open []*io.PipeWriter
+	for range 4 {
+		body, slow := io.Pipe()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.acme.URL+"/me/posts/po-knees/pictures", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		go func() {
+			if resp, err := b.Do(r); err == nil {
+				_ = resp.Body.Close()
+			}
+		}()
+		if _, err := io.WriteString(slow, begins); err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, slow)
+	}
+	var got answered
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if got = b.uploads("/me/posts/po-knees/pictures", nil, "x.jpg", "x"); got.StatusCode == http.StatusServiceUnavailable {
+			break
+		}
+	}
+	got.wants(t, 503, "Other pictures are being drawn at the moment")
+	if got.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	for _, slow := range open {
+		_ = slow.Close()
+	}
+	for deadline := time.Now().Add(5 * time.Second); got.StatusCode != http.StatusSeeOther && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		got = b.uploads("/me/posts/po-knees/pictures", photograph(t, 8), "x.jpg", "x")
+	}
+	got.goesTo(t, "/me/posts/po-knees?said=picture#pictures")
 }

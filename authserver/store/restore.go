@@ -96,6 +96,7 @@ func (s *Store) EndEverything(ctx context.Context, now time.Time) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		for _, statement := range []string{
 			"UPDATE grants SET revoked_at = ?1, revoke_reason = 'database restored' WHERE revoked_at IS NULL",
+			"INSERT INTO consent_changes (consent_id, at, kind, scope, reason) SELECT id, ?1, 'ended', scope, 'database restored' FROM consents WHERE ended_at IS NULL",
 			"UPDATE consents SET ended_at = ?1, end_reason = 'database restored' WHERE ended_at IS NULL",
 			"DELETE FROM sessions WHERE ?1",
 			"DELETE FROM interactions WHERE ?1",

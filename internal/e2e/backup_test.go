@@ -51,6 +51,16 @@ func backedUpUnderLoad(t *testing.T, p *processes) {
 		t.Fatal(refusal)
 	}
 
+	// Something new about two people, before the backup and again after it.
+	tell := func(at string) {
+		t.Helper()
+		runSQL(t, filepath.Join(p.DataDir, "authserver.db"), []string{
+			"DELETE FROM revocations WHERE sub IS NOT NULL",
+			"INSERT INTO revocations (sub, created_at, expires_at) SELECT sub, " + at + ", 9999999999999 FROM users WHERE username IN ('alice', 'bob')",
+		})
+	}
+	tell("1")
+
 	// The backup, while others work.
 	file := filepath.Join(t.TempDir(), "authserver.backup")
 	others := make([]*witness, 8)
@@ -87,6 +97,7 @@ func backedUpUnderLoad(t *testing.T, p *processes) {
 	wantRefused("before")
 	authserver.kill()
 	working.Wait()
+	tell("2")
 	replaced := read(t, filepath.Join(p.DataDir, "authserver.db"))
 
 	if said := p.want(t, "authserver", "restore", file); !strings.Contains(said, "stays ended, as the database before tells") {
@@ -94,6 +105,9 @@ func backedUpUnderLoad(t *testing.T, p *processes) {
 	}
 	if got := p.value(t, "authserver", "PRAGMA integrity_check"); got != "ok" {
 		t.Fatalf("integrity_check: %s", got)
+	}
+	if got := p.value(t, "authserver", "SELECT count(*) FROM revocations WHERE sub IS NOT NULL"); got != "2" {
+		t.Errorf("what is new about two people: %s entries", got)
 	}
 	authserver = p.start(t, "authserver")
 	told.check(t)

@@ -191,6 +191,9 @@ func (r *revocations) deleteClient(ctx context.Context, tx *sqlite.Tx, id, reaso
 	if err := r.revokeGrants(ctx, tx, "SELECT id FROM grants WHERE client_id = ? AND revoked_at IS NULL", id, reason, now); err != nil {
 		return err
 	}
+	if _, err := tx.Exec(ctx, "INSERT INTO consent_changes (consent_id, at, kind, scope, reason) SELECT id, ?, 'ended', scope, ? FROM consents WHERE client_id = ? AND ended_at IS NULL", ms(now), reason, id); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, "UPDATE consents SET ended_at = ?, end_reason = ? WHERE client_id = ? AND ended_at IS NULL", ms(now), reason, id); err != nil {
 		return err
 	}

@@ -194,6 +194,28 @@ func (p *processes) tokensFor(t testing.TB, b *Browser) Response {
 	return tokens
 }
 
+// The other two have nothing to carry over: what was there is kept beside.
+func othersRestored(t *testing.T, p *processes) {
+	for _, name := range []string{"acme", "dreams"} {
+		file := filepath.Join(t.TempDir(), name+".backup")
+		one := p.start(t, name)
+		p.want(t, name, "backup", file)
+		if status := one.stop(t, syscall.SIGTERM); status != 0 {
+			t.Errorf("%s: exit status %d", name, status)
+		}
+		if said := p.want(t, name, "restore", file); !strings.Contains(said, name+".db.replaced-") {
+			t.Errorf("%s: %q", name, said)
+		}
+		if got := p.value(t, name, "PRAGMA integrity_check"); got != "ok" {
+			t.Errorf("%s: integrity_check: %s", name, got)
+		}
+		p.start(t, name)
+		if status, said := p.command(t, "authserver", "restore", file); status != 2 || !strings.Contains(said, "not a backup of this program") {
+			t.Errorf("%s's backup for authserver: exit status %d, %q", name, status, said)
+		}
+	}
+}
+
 func examinedByDoctor(t *testing.T, p *processes) {
 	p.start(t, "authserver")
 	acme := p.start(t, "acme")

@@ -47,6 +47,7 @@ func TestThePrograms(t *testing.T) {
 		"a backup under load, and what stays ended when it is restored": backedUpUnderLoad,
 		"doctor says who reaches whom, and what to do":                  examinedByDoctor,
 		"what is answered is on disk":                                   syncedBeforeTheAnswer,
+		"acme and dreams are backed up and restored":                    othersRestored,
 		"a full disk is a 503, and passes":                              fullDisk,
 		"a database that cannot be opened is one line":                  startedOnABadDatabase,
 	} {

@@ -142,7 +142,7 @@ func BadConsent(frame views.Frame) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\">The same request, asked properly</a></p></div><div class=\"wrap pad cols two\"><section class=\"card bad stack stick\" aria-labelledby=\"specimen\"><h2 id=\"specimen\">✗ Specimen: do not copy</h2><p class=\"big\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\">The same request, asked properly</a></p></div><div class=\"wrap pad cols two\"><section class=\"card specimen stack stick\" aria-labelledby=\"specimen\"><h2 id=\"specimen\">✗ Specimen: do not copy</h2><p class=\"big\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

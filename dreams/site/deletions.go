@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"example.com/acme-dreams/dreams/flow"
@@ -53,11 +54,11 @@ func deletedLines(d store.Deleted) []string {
 	}
 	if d.Letters > 0 {
 		letters := count(d.Letters, "letter")
-		if d.Drafts > 0 {
-			letters += ", of which " + count(d.Drafts, "draft") + " that was never sent"
-			if d.Drafts > 1 {
-				letters = strings.Replace(letters, "that was", "that were", 1)
-			}
+		switch {
+		case d.Drafts == d.Letters:
+			letters += ", never sent"
+		case d.Drafts > 0:
+			letters += fmt.Sprintf(", %d of them never sent", d.Drafts)
 		}
 		lines = append(lines, letters)
 	}

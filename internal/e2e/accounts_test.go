@@ -133,7 +133,7 @@ func TestAccountsThatNobodyCanHave(t *testing.T) {
 // A name is a stranger's words on every page.
 func TestAPersonsNameIsText(t *testing.T) {
 	t.Parallel()
-	w := New(t, Options{Only: []string{"authserver", "acme"}})
+	w := New(t, Options{})
 	w.waitForAcme(t)
 	b := NewBrowser(t)
 	b.Stay = w.Dreams
@@ -150,6 +150,10 @@ func TestAPersonsNameIsText(t *testing.T) {
 		t.Fatalf("a review: %d %s", got.Status, got.Body)
 	}
 	pages["a review"] = b.Get(w.Acme + "/packages/pk-silvretta")
+	b.Stay = ""
+	allowed := b.Form(b.Get(w.Dreams+"/connect"), "decision").With(url.Values{"scope": {"email", "preferences:read", "packages:read"}, "decision": {"allow"}}).Submit()
+	pages["Dreams, allowed"], pages["Dreams"] = allowed, b.Get(w.Dreams+"/")
+	pages["Dreams, offers"], pages["Dreams, outbox"] = b.Get(w.Dreams+"/offers"), b.Get(w.Dreams+"/outbox")
 	pages["Acme"] = b.Get(w.Acme + "/login?next=/me")
 	for name, page := range pages {
 		if page.Status != http.StatusOK {

@@ -75,6 +75,9 @@ func (s *Store) ChangeApplication(ctx context.Context, id string, change func(*o
 		}
 		_, err := tx.Exec(ctx, "UPDATE clients SET disabled_at = iif(?2 IS NULL, NULL, coalesce(disabled_at, ?2)), metadata = iif(owner IS NULL, metadata, ?3) WHERE client_id = ?1 AND deleted_at IS NULL",
 			id, disabled, described)
+		if err == nil && leadsElsewhere(was, &c) {
+			err = askAgain(ctx, tx, id)
+		}
 		return errors.Join(err, storeSecrets(ctx, tx, c))
 	})
 	if err == nil {

@@ -247,6 +247,25 @@ func TestTheRedirectURITester(t *testing.T) {
 	}
 }
 
+// RFC 6749 §10.2: who agreed was told a host, and is asked again when codes can
+// go to another one.
+func TestNewAddressesOfAnApplicationAreAskedAbout(t *testing.T) {
+	t.Parallel()
+	w, b := inPortal(t, Options{}, "carol")
+	a := w.newApplication(b, "web", nil)
+	b.Stay = "https://"
+	request := With(w.Request("openid"), url.Values{"client_id": {a.ID}, "redirect_uri": {"https://diary.example/cb"}})
+	wantCode(t, w.Allow(b, request))
+	silently := With(request, url.Values{"prompt": {"none"}})
+	wantCode(t, w.Authorize(b, silently))
+	if page := w.act(b, a.ID, "addresses", url.Values{"redirect_uris": {"https://diary.example/cb\nhttps://elsewhere.example/cb"}}); page.Status != http.StatusOK {
+		t.Fatalf("new addresses: %d", page.Status)
+	}
+	if page := w.Authorize(b, With(silently, url.Values{"redirect_uri": {"https://elsewhere.example/cb"}})); page.Refusal() != "303 consent_required" {
+		t.Errorf("a code goes elsewhere: %s", page.Refusal())
+	}
+}
+
 // Lifetimes within the server's, and what an application demands of itself.
 func TestSettingsOfAnApplication(t *testing.T) {
 	t.Parallel()

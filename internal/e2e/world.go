@@ -203,7 +203,8 @@ func (w *World) Stop() {
 	// A server gives a connection that has brought nothing yet five seconds to
 	// do so, and clients keep some in reserve.
 	stopped := make(chan struct{})
-	go func() {
+	var closing sync.WaitGroup
+	closing.Go(func() {
 		for {
 			w.Client.CloseIdleConnections()
 			http.DefaultClient.CloseIdleConnections() // the browsers'
@@ -216,9 +217,10 @@ func (w *World) Stop() {
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
-	}()
-	defer close(stopped)
+	})
 	all.Wait()
+	close(stopped)
+	closing.Wait() // a World that is started again changes what it reads
 	w.stop = nil
 }
 

@@ -227,7 +227,7 @@ func restartedUnderLoad(t *testing.T, p *processes, span time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
 		answers[status]++
-		if status >= 500 && status != http.StatusServiceUnavailable && status != http.StatusBadGateway && status != http.StatusGatewayTimeout {
+		if status >= 500 && status != http.StatusServiceUnavailable {
 			t.Errorf("%s %s: %d %s", method, address, status, answer.Body)
 		}
 	}
@@ -385,9 +385,7 @@ func staysWhereItIs(t *testing.T, p *processes, span time.Duration) {
 	for i, name := range []string{"authserver", "acme"} {
 		after := look([]string{p.Auth, p.Acme}[i])
 		t.Logf("%s: %.1f -> %.1f MB, %g -> %g goroutines after %d more exchanges", name, before[i].memory, after.memory, before[i].goroutines, after.goroutines, exchanges)
-		// The collector waits until the heap is five times what lives (GOGC=400):
-		// that is no growth.
-		if after.memory > before[i].memory*1.1+16 || after.goroutines > before[i].goroutines+10 {
+		if after.memory > before[i].memory*1.1 || after.goroutines > before[i].goroutines+10 {
 			t.Errorf("%s grows", name)
 		}
 	}

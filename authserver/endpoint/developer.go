@@ -1,10 +1,12 @@
 package endpoint
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,9 +60,9 @@ func (e *Endpoints) developerFrame(c echo.Context, title string) views.Frame {
 	return f
 }
 
-// linesShown is how many applications the operator's list has: strangers
-// register as many as they like.
-const linesShown = 200
+// linesShown is how many applications a page of the list has: strangers register
+// as many as they like, and the operator sees them all.
+const linesShown = 50
 
 // Developer lists a person's applications.
 func (e *Endpoints) Developer(c echo.Context) error {
@@ -69,9 +71,17 @@ func (e *Endpoints) Developer(c echo.Context) error {
 		return err
 	}
 	all := e.Store.Applications(session.User)
-	view := page.DeveloperView{Operator: session.User.Operator}
+	view := page.DeveloperView{Operator: session.User.Operator, None: len(all) == 0, Searchable: len(all) > linesShown || session.User.Operator, Query: limit(strings.TrimSpace(c.QueryParam("q")), maxName)}
+	if view.Query != "" {
+		all = slices.DeleteFunc(all, func(client *oauth.Client) bool { return !namedLike(client, view.Query) })
+	}
+	view.Found = len(all)
+	if place := c.QueryParam("older"); place != "" {
+		all, view.Newest = olderThan(all, place), listAddress(view.Query, "")
+	}
 	if len(all) > linesShown {
-		view.More, all = len(all)-linesShown, all[:linesShown]
+		all = all[:linesShown]
+		view.Older = listAddress(view.Query, placeInList(all[linesShown-1]))
 	}
 	if c.QueryParam("deleted") != "" {
 		view.Notice = "The application was deleted. Its tokens stop working within 2 seconds."
@@ -86,6 +96,41 @@ func (e *Endpoints) Developer(c echo.Context) error {
 		})
 	}
 	return render(c, http.StatusOK, page.Developer(e.developerFrame(c, ""), view))
+}
+
+// namedLike tells whether a client is one that an operator looks for.
+func namedLike(client *oauth.Client, words string) bool {
+	words = strings.ToLower(words)
+	return strings.Contains(strings.ToLower(client.Name), words) || strings.Contains(strings.ToLower(client.ID), words)
+}
+
+// placeInList is where a page of the list ends. It holds when the client itself
+// is gone, and when others come.
+func placeInList(client *oauth.Client) string {
+	return strconv.FormatInt(client.Since.UnixMilli(), 10) + "." + client.ID
+}
+
+// olderThan are the clients below a place. What is no place is the end of the list.
+func olderThan(all []*oauth.Client, place string) []*oauth.Client {
+	at, id, _ := strings.Cut(place, ".")
+	since, _ := strconv.ParseInt(at, 10, 64)
+	below := func(client *oauth.Client) bool {
+		return cmp.Or(cmp.Compare(since, client.Since.UnixMilli()), cmp.Compare(client.ID, id)) > 0
+	}
+	if i := slices.IndexFunc(all, below); i >= 0 {
+		return all[i:]
+	}
+	return nil
+}
+
+func listAddress(query, place string) string {
+	values := url.Values{}
+	for name, value := range map[string]string{"q": query, "older": place} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	return "/developer?" + values.Encode()
 }
 
 func (e *Endpoints) owners(c echo.Context, wanted bool) (map[string]string, error) {
@@ -180,7 +225,8 @@ func (e *Endpoints) applicationView(c echo.Context, session store.Session, clien
 	view.Facts = applicationFacts(client)
 	e.credentialsView(&view, client)
 	if client.MayUse(oauth.AuthorizationCodeGrant) || client.MayUse(oauth.ImplicitGrant) || client.Kind == nativeKind {
-		view.RedirectURIs, view.PostLogoutURIs = redirectURIsField(strings.Join(client.RedirectURIs, "\n"), client.Kind), postLogoutField(strings.Join(client.PostLogoutRedirectURIs, "\n"))
+		view.RedirectURIs = redirectURIsField(strings.Join(client.RedirectURIs, "\n"), client.Kind)
+		view.PostLogoutURIs, view.Told = postLogoutField(strings.Join(client.PostLogoutRedirectURIs, "\n")), toldFields(client.BackchannelLogoutURI, client.SecurityEventsURI)
 	}
 	view.People = e.peopleForm(c, session, draftOf(client), client)
 	e.settingsView(&view, client)
@@ -335,12 +381,15 @@ func (a applicationChange) preview() error {
 func (a applicationChange) addresses() error {
 	wrong, err := a.change("addresses", func(client *oauth.Client) problems {
 		client.RedirectURIs, client.PostLogoutRedirectURIs = lines(a.form.Get("redirect_uris")), lines(a.form.Get("post_logout_redirect_uris"))
+		client.BackchannelLogoutURI, client.SecurityEventsURI = strings.TrimSpace(a.form.Get("backchannel_logout_uri")), strings.TrimSpace(a.form.Get("security_events_uri"))
+		client.BackchannelLogoutSessionRequired = client.BackchannelLogoutURI != "" // with sid the client ends one session, not all
 		kindNamed(client.Kind).grants(client)
 		return a.judgeApplication(a.c, client)
 	})
 	return a.finish(page.AddressesTab, "saved", wrong, err, func(v *page.ApplicationView) {
 		v.RedirectURIs, v.PostLogoutURIs = redirectURIsField(a.form.Get("redirect_uris"), a.client.Kind), postLogoutField(a.form.Get("post_logout_redirect_uris"))
-		wrong.mark(v.RedirectURIs, v.PostLogoutURIs)
+		v.Told = toldFields(a.form.Get("backchannel_logout_uri"), a.form.Get("security_events_uri"))
+		wrong.mark(v.RedirectURIs, v.PostLogoutURIs, &v.Told[0], &v.Told[1])
 	})
 }
 

@@ -269,6 +269,7 @@ func (e *Endpoints) judgeMetadata(ctx context.Context, all registering) problems
 		}{
 			{"homepage", oauth.ClientMetadata{ClientURI: all.ClientURI}}, {"policy_uri", oauth.ClientMetadata{PolicyURI: all.PolicyURI}},
 			{"tos_uri", oauth.ClientMetadata{TosURI: all.TosURI}}, {"jwks_uri", oauth.ClientMetadata{JWKSURI: all.JWKSURI}},
+			{"backchannel_logout_uri", oauth.ClientMetadata{BackchannelLogoutURI: all.BackchannelLogoutURI}}, {"security_events_uri", oauth.ClientMetadata{SecurityEventsURI: all.SecurityEventsURI}},
 		} {
 			found(one.field, rule, registering{ClientMetadata: one.ClientMetadata, Private: all.Private})
 		}
@@ -280,7 +281,8 @@ func (e *Endpoints) judgeMetadata(ctx context.Context, all registering) problems
 // in the form.
 var fieldWords = strings.NewReplacer(
 	"redirect_uris is missing", "people have to be sent back somewhere", "client_name", "the name", "client_uri: it", "the homepage", "policy_uri: it", "the privacy policy",
-	"tos_uri: it", "the address of the terms", "jwks_uri: it", "jwks_uri", "scope has nothing that a client with these grant types can get", "choose at least one permission",
+	"tos_uri: it", "the address of the terms", "jwks_uri: it", "jwks_uri", "backchannel_logout_uri: it", "the back-channel logout URI",
+	"security_events_uri: it", "the event address", "scope has nothing that a client with these grant types can get", "choose at least one permission",
 )
 
 // sentence makes one of an error's description.
@@ -402,6 +404,21 @@ func postLogoutField(value string) *views.Field {
 	return &views.Field{
 		ID: "post_logout_redirect_uris", Name: "post_logout_redirect_uris", Label: "Post-logout redirect URIs", Value: value,
 		Hint: "One per line, or none: where people may be sent after they signed out here.", Attrs: map[string]any{"rows": "2", "spellcheck": "false"},
+	}
+}
+
+// toldFields are the addresses at which we tell an application that something
+// has ended: we call them, so they are judged as at /register.
+func toldFields(logout, events string) []views.Field {
+	return []views.Field{
+		{
+			ID: "backchannel_logout_uri", Name: "backchannel_logout_uri", Label: "Back-channel logout URI", Value: logout, Type: "url",
+			Hint: "https://… on the internet, or nothing. When somebody signs out we post a logout token there, and you end their session too (OIDC Back-Channel Logout).",
+		},
+		{
+			ID: "security_events_uri", Name: "security_events_uri", Label: "Event address", Value: events, Type: "url",
+			Hint: "https://… on the internet, or nothing. When somebody takes a permission back we post a security event token there (RFC 8935): delete what you kept of their data.",
+		},
 	}
 }
 

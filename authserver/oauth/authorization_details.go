@@ -94,7 +94,7 @@ func DetailTypesOf(permission string) []string {
 // WithoutDetails is granted authorization details without those of some types;
 // empty where none is left.
 func WithoutDetails(granted string, types []string) string {
-	details, _ := ParseAuthorizationDetails(granted) // we wrote it
+	details, _ := ParseGrantedDetails(granted) // we wrote it
 	return FormatAuthorizationDetails(slices.DeleteFunc(details, func(d AuthorizationDetail) bool { return slices.Contains(types, d.Type) }))
 }
 

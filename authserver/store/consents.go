@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/acme-dreams/authserver/grant"
@@ -53,8 +54,8 @@ type Approval struct {
 	Duration    oauth.Duration       // for how long
 	ConsentID   string               // of a consent that is new
 	Code        NewAuthorizationCode // its grant gets the consent and its end
-	// RefusedDetails were asked for and not allowed: earlier grants that have such
-	// end. RFC 9396 §2.
+	// RefusedDetails were asked for and not allowed: earlier grants lose such.
+	// RFC 9396 §2.
 	RefusedDetails []oauth.AuthorizationDetail
 
 	Device []byte // the device that is answered in place of a code; nil: none
@@ -62,9 +63,8 @@ type Approval struct {
 }
 
 // Approve answers a question with yes, in one transaction: the answer counts
-// once (ErrAnswered), the consent becomes what the person said last, grants
-// that rest on a permission which was taken back are revoked, and the code is
-// stored. ErrConsentEnded where the account has been locked.
+// once (ErrAnswered), the consent becomes what the person said last, grants lose
+// what was taken back and keep the rest, and the code is stored. ErrConsentEnded where the account has been locked.
 func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
 		if err := answer(ctx, tx, a.Interaction, now); err != nil {
@@ -108,7 +108,7 @@ func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 			if err := r.changeConsent(ctx, tx, *consent, a, now); err != nil {
 				return err
 			}
-			if err := r.takeBackDetails(ctx, tx, consent.ID, a.RefusedDetails, now); err != nil {
+			if err := r.takeBackDetails(ctx, tx, *consent, a.RefusedDetails, now); err != nil {
 				return err
 			}
 		}
@@ -151,37 +151,52 @@ func (r *revocations) changeConsent(ctx context.Context, tx *sqlite.Tx, was oaut
 			return err
 		}
 	}
-	for _, withdrawn := range was.Scope.Without(scope) {
-		const holding = "SELECT id FROM grants WHERE consent_id = ?1 AND revoked_at IS NULL AND (instr(' ' || scope || ' ', ' ' || ?2 || ' ') > 0 OR claims <> '')"
-		ids, err := column(tx.Query(ctx, holding, was.ID, withdrawn))
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if err := r.revokeGrant(ctx, tx, id, withdrawn+" was taken back", now); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// takeBackDetails revokes earlier grants with authorization details of which a
-// part was asked for again and refused.
-func (r *revocations) takeBackDetails(ctx context.Context, tx *sqlite.Tx, consentID string, refused []oauth.AuthorizationDetail, now time.Time) error {
-	if len(refused) == 0 {
+	withdrawn := was.Scope.Without(scope)
+	if len(withdrawn) == 0 {
 		return nil
 	}
-	held, err := detailsOfConsent(ctx, tx, consentID, now)
+	r.tell(was.ClientID, was.Sub, strings.Join(withdrawn, ", ")+" was taken back", now)
+	names := slices.Clone([]string(withdrawn))
+	if !a.asksDetails() { // where they were asked for, they have an answer of their own
+		for _, permission := range withdrawn {
+			names = append(names, oauth.DetailTypesOf(permission)...)
+		}
+	}
+	held, err := grantsOf(ctx, tx, was.ID)
 	if err != nil {
 		return err
 	}
-	for id, details := range held {
-		overlap := slices.ContainsFunc(details, func(d oauth.AuthorizationDetail) bool { return slices.ContainsFunc(refused, d.Overlaps) })
-		if !overlap {
+	return r.narrowAll(ctx, tx, held, names, now)
+}
+
+// asksDetails tells whether authorization details were among what was asked.
+func (a Approval) asksDetails() bool {
+	return len(a.RefusedDetails) > 0 || a.Code.Grant.AuthorizationDetails != ""
+}
+
+// takeBackDetails narrows earlier grants with authorization details of which a part
+// was asked for again and refused. The type goes as a whole: a resource server tells
+// a grant's tokens apart by the type, not by what is in it.
+func (r *revocations) takeBackDetails(ctx context.Context, tx *sqlite.Tx, consent oauth.Consent, refused []oauth.AuthorizationDetail, now time.Time) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	held, err := grantsOf(ctx, tx, consent.ID)
+	if err != nil {
+		return err
+	}
+	for _, g := range held {
+		var types []string
+		for _, d := range oauth.LiveDetails(g.details, now) {
+			if slices.ContainsFunc(refused, d.Overlaps) {
+				types = append(types, d.Type)
+			}
+		}
+		if len(types) == 0 {
 			continue
 		}
-		if err := r.revokeGrant(ctx, tx, id, "authorization_details were taken back", now); err != nil {
+		r.tell(consent.ClientID, consent.Sub, types[0]+" was taken back", now)
+		if err := r.narrow(ctx, tx, g, slices.Compact(slices.Sorted(slices.Values(types))), now); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/oauth"
+	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/internal/sqlite"
 )
 
@@ -269,8 +270,8 @@ func TestAQuestionIsAnsweredOnce(t *testing.T) {
 	}
 }
 
-// The last word counts: a permission that is taken back takes the grants with
-// it that rest on it; one that was not asked about stays.
+// The last word counts: a permission that is taken back goes from the grants that
+// have it, and the rest of them stays; so does one that was not asked about.
 func TestTheLastWordCounts(t *testing.T) {
 	s := filled(t)
 	both := oauth.Scope{"openid", "blog:read"}
@@ -290,8 +291,11 @@ func TestTheLastWordCounts(t *testing.T) {
 	if err != nil || consent.Scope.Has("blog:read") || !consent.Scope.Has("email") {
 		t.Errorf("consent %+v, %v", consent, err)
 	}
-	if !s.Revoked("", "g1") || s.Revoked("", "g2") {
-		t.Errorf("revoked: g1 %v, g2 %v", s.Revoked("", "g1"), s.Revoked("", "g2"))
+	carries := func(grantID, scope string) token.AccessToken {
+		return token.AccessToken{GrantID: grantID, Scope: scope}
+	}
+	if !s.Ended(carries("g1", "openid blog:read")) || s.Ended(carries("g1", "openid")) || s.Ended(carries("g2", "openid email")) {
+		t.Error("a token that carries blog:read goes on, or another one ends")
 	}
 }
 

@@ -51,12 +51,7 @@ func (s *Store) TakeBack(ctx context.Context, sub, clientID, permission string, 
 			return err
 		}
 		r.tell(clientID, sub, permission+" was taken back", now)
-		for _, g := range held {
-			if err := r.narrow(ctx, tx, g, names, now); err != nil {
-				return err
-			}
-		}
-		return nil
+		return r.narrowAll(ctx, tx, held, names, now)
 	})
 }
 
@@ -93,6 +88,15 @@ func (g heldGrant) without(names []string) heldGrant {
 		g.claims = claims.Within(claims.Scope().Without(names)).String()
 	}
 	return g
+}
+
+func (r *revocations) narrowAll(ctx context.Context, tx *sqlite.Tx, all []heldGrant, names []string, now time.Time) error {
+	for _, g := range all {
+		if err := r.narrow(ctx, tx, g, names, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // narrow takes permissions out of a grant. Where they were all that it had, it ends.

@@ -271,25 +271,70 @@ func TestConsentForThirtyDaysEndsThen(t *testing.T) {
 	wantQuestion(t, w.Authorize(b, request))
 }
 
-// A permission that is taken back on the consent page ends the tokens that
-// rest on it, at once.
-func TestNarrowingAConsentEndsTheTokensThatWentFurther(t *testing.T) {
+// A permission that is unticked on the consent page goes from what was given before,
+// and nothing else does: tokens that carry it end at once, the next ones lack it.
+func TestUntickingAPermissionOnlyNarrows(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Only: []string{"authserver", "acme"}})
+	w.waitForAcme(t)
+	b := w.SignedIn(t, "alice")
+	b.Stay = w.Dreams
+	request := With(w.Request("openid profile email preferences:read blog:read offline_access"), url.Values{"prompt": {"consent"}})
+	wide := w.granted(t, w.Allow(b, request, "email", "preferences:read", "blog:read", "offline_access"))
+	without := w.refresh(t, "dreams-web", wide.String("refresh_token"), "profile")
+	narrow := w.granted(t, w.Allow(b, request, "email", "blog:read", "offline_access"))
+	old := wide.String("access_token")
+	waitFor(t, within, "Acme refuses a token that carries it", func() bool {
+		_, refusal := w.preferences(t, old)
+		return refusal == "401 invalid_token"
+	})
+	if w.active(t, "acme-api", old) {
+		t.Error("the wider access token is active")
+	}
+	if got := w.API(t, "GET", "/me", without.String("access_token"), ""); got.Status != http.StatusOK {
+		t.Errorf("a token without it: %d %s", got.Status, got.Body)
+	}
+	wantRefusal(t, w.refresh(t, "dreams-web", without.String("refresh_token"), "profile preferences:read"), "400 invalid_scope", "asking for it again")
+	for what, before := range map[string]Response{"before": without, "after": narrow} {
+		next := w.refresh(t, "dreams-web", before.String("refresh_token"))
+		if got := next.String("scope"); got != "openid profile email blog:read offline_access" {
+			t.Errorf("refreshed, given %s: %q %s", what, got, next.Body)
+		}
+		if got := w.API(t, "GET", "/me/posts", next.String("access_token"), ""); got.Status != http.StatusOK {
+			t.Errorf("the rest, given %s: %d", what, got.Status)
+		}
+	}
+	wantQuestion(t, w.Authorize(b, w.Request("openid preferences:read")))
+}
+
+// RFC 9396 §9: so do authorization details, and a scope that opens more of the same
+// leaves them where they have a box of their own.
+func TestUntickingDetailsOnlyNarrows(t *testing.T) {
 	t.Parallel()
 	w, b := alone(t, Options{})
-	request := With(w.Request("openid profile email offline_access"), url.Values{"prompt": {"consent"}})
-	wide := w.granted(t, w.Allow(b, request, "email", "offline_access"))
-	narrow := w.granted(t, w.Allow(b, request, "offline_access"))
-	if got := w.refresh(t, "dreams-web", wide.String("refresh_token")); got.Refusal() != "400 invalid_grant" {
-		t.Errorf("the wider refresh token: %s", got.Refusal())
+	asked := func(scope, details string) url.Values {
+		return With(w.Request(scope), url.Values{"authorization_details": {details}, "prompt": {"consent"}})
 	}
-	introspected := w.Post(t, w.Auth+"/introspect", Basic("dreams-web"), url.Values{"token": {wide.String("access_token")}})
-	if strings.TrimSpace(introspected.Body) != `{"active":false}` {
-		t.Errorf("the wider access token: %s", introspected.Body)
+	given := func(request, ticked url.Values) Response {
+		t.Helper()
+		return w.granted(t, b.Form(w.Authorize(b, request), "decision").With(With(url.Values{"decision": {"allow"}}, ticked)).Submit())
 	}
-	if got := w.refresh(t, "dreams-web", narrow.String("refresh_token")); got.Status != http.StatusOK {
-		t.Errorf("the narrower one: %s", got.Refusal())
+	all := url.Values{"scope": {"profile", "preferences:read", "offline_access"}, "authorization_detail": {"0"}}
+	before := given(asked("openid profile preferences:read offline_access", aboutBeaches), all)
+	given(asked("openid profile preferences:read", aboutBeaches), url.Values{"scope": {"profile", "preferences:read"}})
+	next := w.refresh(t, "dreams-web", before.String("refresh_token"))
+	if next.Status != http.StatusOK || next.JSON()["authorization_details"] != nil || !strings.Contains(next.String("scope"), "preferences:read") {
+		t.Errorf("details unticked: %s", next.Body)
 	}
-	wantQuestion(t, w.Authorize(b, w.Request("openid profile email")))
+	if w.active(t, "acme-api", before.String("access_token")) {
+		t.Error("a token with the details is active")
+	}
+	before = given(asked("openid profile preferences:read offline_access", aboutBeaches), all)
+	given(asked("openid profile preferences:read", aboutBeaches), url.Values{"scope": {"profile"}, "authorization_detail": {"0"}})
+	next = w.refresh(t, "dreams-web", before.String("refresh_token"))
+	if next.Status != http.StatusOK || next.JSON()["authorization_details"] == nil || strings.Contains(next.String("scope"), "preferences:read") {
+		t.Errorf("scope unticked: %s", next.Body)
+	}
 }
 
 // RFC 6749 §10.12: nobody consents by a form on another site.

@@ -240,20 +240,6 @@ func (w *World) setLock(t testing.TB, username, action string) {
 	t.Fatalf("no form for %s", username)
 }
 
-// A person who lets less through than before takes the rest back: what holds
-// it ends, whatever the client still keeps.
-func TestPermissionsTakenBackEndTheTokensThatHoldThem(t *testing.T) {
-	t.Parallel()
-	w := New(t, Options{Only: []string{"authserver"}})
-	with, without := w.offline(t), w.Tokens(t, "alice", "openid profile offline_access")
-	b := w.SignedIn(t, "alice")
-	w.Allow(b, With(w.Request("openid profile preferences:read offline_access"), url.Values{"prompt": {"consent"}}), "offline_access")
-	wantRefusal(t, w.refresh(t, "dreams-web", with.String("refresh_token")), "400 invalid_grant", "a token with what was taken back")
-	if answer := w.refresh(t, "dreams-web", without.String("refresh_token")); answer.Status != http.StatusOK {
-		t.Errorf("a token without it: %s", answer.Body)
-	}
-}
-
 // What was rotated, spent and revoked is so after a restart too.
 func TestRefreshTokensAfterARestart(t *testing.T) {
 	t.Parallel()

@@ -102,17 +102,19 @@ func TestWhatWasTakenBackSurvivesRestarts(t *testing.T) {
 // be taken back alone.
 func TestAuthorizationDetailsAreTakenBack(t *testing.T) {
 	t.Parallel()
-	for _, permission := range []string{"travel_preferences", "preferences:read"} {
+	for permission, left := range map[string]struct{ scope, details bool }{
+		"travel_preferences": {scope: true}, "preferences:read": {}, "blog:read": {scope: true, details: true},
+	} {
 		w := New(t, Options{Only: []string{"authserver"}})
 		b := w.SignedIn(t, "alice")
-		request := With(w.Request("openid preferences:read offline_access"), url.Values{"authorization_details": {aboutBeaches}})
-		tokens := w.granted(t, w.agree(b, request, "preferences:read", "offline_access"))
+		request := With(w.Request("openid preferences:read blog:read offline_access"), url.Values{"authorization_details": {aboutBeaches}})
+		tokens := w.granted(t, w.agree(b, request, "preferences:read", "blog:read", "offline_access"))
 		w.takeBack(b, permission)
 		if w.active(t, "acme-api", tokens.String("access_token")) {
 			t.Errorf("%s: the token is active", permission)
 		}
 		next := w.refresh(t, "dreams-web", tokens.String("refresh_token"))
-		if next.Status != http.StatusOK || next.JSON()["authorization_details"] != nil || strings.Contains(next.String("scope"), "preferences:read") == (permission == "preferences:read") {
+		if next.Status != http.StatusOK || (next.JSON()["authorization_details"] != nil) != left.details || strings.Contains(next.String("scope"), "preferences:read") != left.scope {
 			t.Errorf("%s: refreshed: %s", permission, next.Body)
 		}
 	}

@@ -15,6 +15,7 @@ var infrastructure = []string{
 // acme, authserver and dreams never stand in one another's lines: they meet
 // over HTTP only.
 var mayImport = map[string][]string{
+	".":     {}, // the sources, embedded
 	"seed":  {}, // data
 	"views": {}, // what the three look like; what they say is theirs
 
@@ -67,6 +68,7 @@ var mayImport = map[string][]string{
 	"internal/backchannel": {"internal/environment"},
 	"internal/metrics":     {},
 	"internal/outbound":    {},
+	"internal/source":      {"."},
 	"internal/tracing":     {},
 	"internal/httpserver":  {"internal/environment", "internal/metrics", "internal/tracing"},
 	"internal/program":     {"internal/backchannel", "internal/check", "internal/doctor", "internal/environment", "internal/httpserver", "internal/metrics", "internal/sqlite", "internal/tracing"},

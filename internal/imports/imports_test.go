@@ -78,6 +78,9 @@ func breaches(files []file) []string {
 		}
 		for _, imported := range f.imports {
 			ours, isOurs := strings.CutPrefix(imported, module+"/")
+			if imported == module {
+				ours, isOurs = ".", true
+			}
 			switch {
 			case !isOurs:
 				if slices.Contains(standardLibraryOnly, f.pkg) && strings.Contains(imported, ".") && !f.test() {
@@ -164,6 +167,7 @@ func TestABreachIsFound(t *testing.T) {
 		{file{"views", "page.go", []string{module + "/seed"}}, "views may not import seed"},
 		{file{"acme/server", "server.go", []string{module + "/internal/e2e"}}, "acme/server may not import internal/e2e"},
 		{file{"authserver/oauth", "scope.go", []string{"golang.org/x/oauth2"}}, "authserver/oauth is for the standard library only"},
+		{file{"acme/server", "server.go", []string{module}}, "acme/server may not import ."},
 		{file{"acme/util", "x.go", nil}, `"util" says nothing`},
 		{file{"acme/new", "x.go", nil}, "acme/new has no line"},
 		{file{"acme/server", "server.go", []string{module + "/acme/bearer/bearertest"}}, "acme/server may not import acme/bearer/bearertest"},

@@ -1,0 +1,4 @@
+package source
+
+// Parse is what the first question costs.
+func Parse() { parse() }

@@ -51,8 +51,7 @@ type Revocations interface {
 	LoadRevocations(context.Context) (Position, []Revocation, error)
 
 	// KeepRevocations stores news and the position behind them in one
-	// transaction: a position without its news would lose them for good. What
-	// expired by now is dropped.
+	// transaction: a position without its news would lose them for good.
 	KeepRevocations(ctx context.Context, p Position, news []Revocation, now time.Time) error
 }
 
@@ -78,6 +77,7 @@ type Feed struct {
 	grants   map[string]int64 // grant_id to expires_at
 	parts    map[part]int64
 	tokens   map[string]int64 // jti to expires_at
+	swept    time.Time        // when those that have expired were dropped
 	jwks     string           // ETag of the keys that the last answer told of
 	current  *attempt
 	failing  bool // the last attempt came to nothing
@@ -353,7 +353,7 @@ func (f *Feed) at() Position {
 
 // take knows news from now on, besides what was known: an authorization server
 // that was restored from a backup has forgotten what it revoked since, and we
-// have not. It drops those whose tokens have expired.
+// have not.
 func (f *Feed) take(news []Revocation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -368,8 +368,21 @@ func (f *Feed) take(news []Revocation) {
 			f.tokens[r.ID] = r.ExpiresAt
 		}
 	}
-	now := f.now().Unix()
-	maps.DeleteFunc(f.grants, func(_ string, expires int64) bool { return expires <= now })
-	maps.DeleteFunc(f.parts, func(_ part, expires int64) bool { return expires <= now })
-	maps.DeleteFunc(f.tokens, func(_ string, expires int64) bool { return expires <= now })
+	f.sweep()
+}
+
+// sweepEvery is how often those are dropped whose tokens have expired. To look
+// through all of them for each that comes would take longer the more there are.
+const sweepEvery = time.Minute
+
+func (f *Feed) sweep() {
+	now := f.now()
+	if passed := now.Sub(f.swept); passed >= 0 && passed < sweepEvery {
+		return
+	}
+	f.swept = now
+	expired := now.Unix()
+	maps.DeleteFunc(f.grants, func(_ string, expires int64) bool { return expires <= expired })
+	maps.DeleteFunc(f.parts, func(_ part, expires int64) bool { return expires <= expired })
+	maps.DeleteFunc(f.tokens, func(_ string, expires int64) bool { return expires <= expired })
 }

@@ -124,13 +124,13 @@ func (s *Site) Register(e *echo.Echo) {
 	}
 }
 
-// Work forgets sessions that are over, now and every hour until ctx ends.
+// Work forgets what has expired, now and every hour until ctx ends.
 func (s *Site) Work(ctx context.Context) {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
 	for {
-		if err := s.store.Sessions().DeleteExpired(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("expired sessions could not be deleted", "error", err)
+		if err := s.store.Purge(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("what has expired could not be deleted", "error", err)
 		}
 		select {
 		case <-ticker.C:

@@ -28,10 +28,6 @@ func (s *Store) LoadRevocations(ctx context.Context) (bearer.Position, []bearer.
 // KeepRevocations writes news and the position behind them, all or nothing.
 func (s *Store) KeepRevocations(ctx context.Context, at bearer.Position, news []bearer.Revocation, now time.Time) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM revocations WHERE expires_at <= ?`, now.Unix())
-		if err != nil {
-			return err
-		}
 		for _, r := range news {
 			if r.Person != nil {
 				if err := putProfile(ctx, tx, travel.Profile{Sub: r.Person.Subject, Name: r.Person.Name, Email: r.Person.Email, Picture: r.Person.Picture}, now); err != nil {
@@ -47,7 +43,7 @@ func (s *Store) KeepRevocations(ctx context.Context, at bearer.Position, news []
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, `
+		_, err := tx.Exec(ctx, `
 			INSERT INTO revocation_feed (only_row, feed, cursor) VALUES (1, ?, ?)
 			ON CONFLICT (only_row) DO UPDATE SET feed = excluded.feed, cursor = excluded.cursor`, at.Feed, at.Cursor)
 		return err

@@ -99,18 +99,6 @@ func (s *Sessions) DeleteCtx(ctx context.Context, token string) error {
 	})
 }
 
-// DeleteExpired forgets the sessions that are over, and logout tokens that would
-// be refused by now.
-func (s *Sessions) DeleteExpired(ctx context.Context) error {
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= ?`, s.now().Unix()); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `DELETE FROM logout_tokens WHERE expires_at <= ?`, s.now().Unix())
-		return err
-	})
-}
-
 // Find, Commit and Delete are what scs asks of a store that knows no contexts;
 // it calls those above.
 

@@ -70,11 +70,11 @@ func TestASessionEnds(t *testing.T) {
 	if found("short") || !found("long") {
 		t.Error("a session is found after its end, or lost before")
 	}
-	if err := sessions.DeleteExpired(t.Context()); err != nil {
+	if err := s.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	now = noon // were it still in the table, it would be found again
 	if found("short") || !found("long") {
-		t.Error("DeleteExpired deleted the wrong ones")
+		t.Error("Purge deleted the wrong ones")
 	}
 }

@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
-
-	"example.com/acme-dreams/internal/sqlite"
 )
 
 const (
@@ -43,13 +40,6 @@ var purged = []struct {
 		AND NOT EXISTS (SELECT 1 FROM device_authorizations d WHERE d.grant_id = grants.id)`, grantsRest},
 }
 
-// A purge must not hold up whoever waits for the database: it looks for keys
-// among the readers, and removes a few rows at a time.
-const (
-	purgeLook  = 5000
-	purgeBatch = 50
-)
-
 // Purge forgets what has expired and means nothing any more.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	s.revoked.purge(now)
@@ -60,48 +50,9 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, p := range purged {
-		before := ms(now.Add(-p.rest))
-		for found := purgeLook; found == purgeLook; {
-			keys, err := keys(s.db.Query(ctx, "SELECT "+p.key+" FROM "+p.table+" WHERE "+p.where+" LIMIT ?2", before, purgeLook))
-			if err != nil {
-				return err
-			}
-			for rest := keys; len(rest) > 0; rest = rest[min(purgeBatch, len(rest)):] {
-				err := s.remove(ctx, "DELETE FROM "+p.table+" WHERE "+p.key+" = ?2 AND "+p.where, before, rest[:min(purgeBatch, len(rest))])
-				if err != nil {
-					return err
-				}
-			}
-			found = len(keys)
+		if err := s.db.Purge(ctx, p.table, p.key, p.where, ms(now.Add(-p.rest))); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func (s *Store) remove(ctx context.Context, statement string, before int64, keys []any) error {
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		for _, key := range keys {
-			if _, err := tx.Exec(ctx, statement, before, key); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// keys reads a result of one column, whatever it holds.
-func keys(rows *sql.Rows, err error) ([]any, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []any
-	for rows.Next() {
-		var key any
-		if err := rows.Scan(&key); err != nil {
-			return nil, err
-		}
-		all = append(all, key)
-	}
-	return all, rows.Err()
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -63,20 +64,13 @@ func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
 
 // Sweep deletes what has run out.
 func (s *Store) Sweep(ctx context.Context) error {
-	now := s.now()
-	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= ?`, now.Unix()); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM logout_tokens WHERE expires_at <= ?`, now.Unix()); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM security_events WHERE expires_at <= ?`, now.Unix()); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `DELETE FROM attempts WHERE started_at < ?`, now.Add(-time.Hour).Unix())
-		return err
-	})
+	now := s.now().Unix()
+	return errors.Join(
+		s.db.Purge(ctx, "sessions", "token_hash", "expires_at <= ?1", now),
+		s.db.Purge(ctx, "logout_tokens", "jti", "expires_at <= ?1", now),
+		s.db.Purge(ctx, "security_events", "jti", "expires_at <= ?1", now),
+		s.db.Purge(ctx, "attempts", "state_hash", "started_at < ?1", now-int64(time.Hour/time.Second)),
+	)
 }
 
 // hash is how we store what only has to be recognized. The values have 256

@@ -93,6 +93,7 @@ func (e *Endpoints) appView(c echo.Context, connection store.Connection) (page.A
 	}
 	if client := e.Store.Client(connection.ClientID); client != nil {
 		app.Name, app.Host, app.Verified, app.FirstParty = client.Name, oauth.HostOf(client.Homepage), client.Verified, client.FirstParty
+		app.Logo = logoAddress(client)
 	}
 	uses, err := e.Store.Uses(c.Request().Context(), connection.ID, now)
 	if err != nil {

@@ -207,7 +207,7 @@ func (e *Endpoints) consentView(c echo.Context, p pending, user oauth.User, befo
 	v := page.ConsentView{
 		Action: "/consent", Interaction: p.Interaction, CSRF: e.csrf(c), Asked: p.wanted().String(), SwitchAction: "/account/switch",
 		Client: page.ConsentClient{
-			Name: p.Client.Name, Developer: p.Client.Developer, Verified: p.Client.Verified, FirstParty: p.Client.FirstParty,
+			Name: p.Client.Name, Logo: logoAddress(p.Client), Developer: p.Client.Developer, Verified: p.Client.Verified, FirstParty: p.Client.FirstParty,
 			Host: oauth.HostOf(p.RedirectURI), Since: day(p.Client.Since), Purpose: p.Client.Purpose,
 			PolicyURI: p.Client.PolicyURI, TermsURI: p.Client.TosURI,
 		},

@@ -92,7 +92,7 @@ func (e *Endpoints) Developer(c echo.Context) error {
 	}
 	for _, client := range all {
 		view.Applications = append(view.Applications, page.ApplicationLine{
-			ClientID: client.ID, Name: client.Name, Kind: kindInWords(client), Since: day(client.Since), Disabled: client.Disabled, Owner: ownerInWords(client, owners),
+			ClientID: client.ID, Name: client.Name, Logo: logoAddress(client), Kind: kindInWords(client), Since: day(client.Since), Disabled: client.Disabled, Owner: ownerInWords(client, owners),
 		})
 	}
 	return render(c, http.StatusOK, page.Developer(e.developerFrame(c, ""), view))
@@ -176,7 +176,7 @@ func (e *Endpoints) ApplicationPage(c echo.Context) error {
 // saved is what a page says after a change, by the value of ?done=.
 var saved = map[string]string{
 	"saved": "It is saved, and holds from now on.", "ended": "The secret was ended.", "key": "The key is registered. The application may sign with it at once.",
-	"keys-removed": "The keys were removed.", "disabled": "The application is disabled.", "enabled": "The application is in use again.",
+	"keys-removed": "The keys were removed.", "logo-removed": "The logo was removed. Its first letter stands there again.", "disabled": "The application is disabled.", "enabled": "The application is in use again.",
 }
 
 // tryRedirectURI compares an address with every registered one, as /authorize does.
@@ -202,7 +202,7 @@ const refusalsShown = 100
 func (e *Endpoints) applicationView(c echo.Context, session store.Session, client *oauth.Client, tab string) (page.ApplicationView, error) {
 	refusals, err := e.Store.Refusals(c.Request().Context(), client.ID, refusalsShown)
 	view := page.ApplicationView{
-		ClientID: client.ID, Name: client.Name, Kind: kindInWords(client), Tab: tab, CSRF: e.csrf(c), Disabled: client.Disabled, Verified: client.Verified,
+		ClientID: client.ID, Name: client.Name, Logo: logoAddress(client), Kind: kindInWords(client), Tab: tab, CSRF: e.csrf(c), Disabled: client.Disabled, Verified: client.Verified,
 		CanDelete: !client.Seeded(), ErrorCount: len(refusals), ReadOnly: readOnly(client),
 		MayHaveSecret: !client.Public() && !client.SelfRegistered(),
 		MayMakeSecret: len(client.Secrets) < oauth.MaxSecrets,
@@ -307,7 +307,7 @@ type applicationChange struct {
 var applicationActions = map[string]func(applicationChange) error{
 	"permissions": applicationChange.permissions, "preview": applicationChange.preview, "addresses": applicationChange.addresses,
 	"make-secret": applicationChange.makeSecret, "end-secret": applicationChange.endSecret,
-	"keys": applicationChange.keys, "remove-keys": applicationChange.removeKeys, "settings": applicationChange.settings,
+	"keys": applicationChange.keys, "remove-keys": applicationChange.removeKeys, "settings": applicationChange.settings, "remove-logo": applicationChange.removeLogo,
 	"disable": applicationChange.disable, "enable": applicationChange.enable, "delete": applicationChange.delete,
 }
 

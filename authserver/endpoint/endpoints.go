@@ -56,6 +56,7 @@ type Endpoints struct {
 	refusals      *refusalLog
 	registrations *quota
 	accounts      *quota
+	drawing       chan struct{} // the place for a logo that is drawn
 	stopping      chan struct{}
 	jwksMade      *atomic.Pointer[keysDocument]
 	counters      counters
@@ -71,6 +72,7 @@ func New(e Endpoints) *Endpoints {
 	e.jwksMade = &atomic.Pointer[keysDocument]{}
 	e.registrations = &quota{perAddress: registrationsPerAddress, inAll: registrationsInAll}
 	e.accounts = &quota{perAddress: accountsPerAddress, inAll: accountsInAll}
+	e.drawing = make(chan struct{}, 1)
 	e.counters = newCounters(e.Metrics)
 	return &e
 }

@@ -79,6 +79,7 @@ type Client struct {
 
 	Purpose, Developer, Homepage string
 	LogoURI, PolicyURI, TosURI   string
+	Logo                         string // our own: the name of the picture that was uploaded; empty: none
 	InitiateLoginURI             string
 	SectorIdentifierURI          string
 	ApplicationType              string   // web or native, OIDC Registration §2

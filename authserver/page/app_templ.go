@@ -248,7 +248,7 @@ func appLine(app App) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = clientMark(app.Name, app.FirstParty).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = clientMark(app.Name, app.Logo, app.FirstParty).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

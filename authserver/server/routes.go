@@ -97,6 +97,8 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{post, "/developer/new", e.NewApplication, "", "RFC 6749 §2", false},
 		{get, "/developer/apps/:client_id", e.ApplicationPage, "", "ours", false},
 		{post, "/developer/apps/:client_id", e.ChangeApplication, "", "ours", false},
+		{post, "/developer/apps/:client_id/logo", e.UploadLogo, "", "ours", false},
+		{get, "/logos/:client_id/:name", e.Logo, "", "ours", false},
 		// The operator's.
 		{get, "/operator/users", e.People, "", "ours", false},
 		{post, "/operator/users", e.LockPerson, "", "ours", false},

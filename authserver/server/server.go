@@ -112,7 +112,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	s.router = httpserver.New(httpserver.Settings{
 		TrustedProxies: c.Env.TrustedProxies.Prefixes(), Metrics: c.Metrics, ShowMetrics: c.ShowMetrics(c.Env.AuthserverURL),
 		Name: "authserver", PublicURL: c.Env.AuthserverURL, Log: c.Log,
-		Ready: s.store.Ready, Error: s.endpoints.Error, CrossOrigin: endpoint.CrossOriginPath,
+		Ready: s.store.Ready, Error: s.endpoints.Error, CrossOrigin: endpoint.CrossOriginPath, Largest: endpoint.Largest,
 	})
 	table := s.routes(s.endpoints)
 	if s.metadata, err = s.endpoints.Metadata(metadataPaths(table)); err != nil {

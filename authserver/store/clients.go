@@ -53,6 +53,7 @@ type metadata struct {
 	SecurityEventsURI                string   `json:"security_events_uri,omitempty"`
 
 	LogoURI             string   `json:"logo_uri,omitempty"`
+	Logo                string   `json:"logo,omitempty"` // ours: see client_logos
 	PolicyURI           string   `json:"policy_uri,omitempty"`
 	TosURI              string   `json:"tos_uri,omitempty"`
 	InitiateLoginURI    string   `json:"initiate_login_uri,omitempty"`
@@ -98,7 +99,7 @@ func metadataOf(c oauth.Client) (metadata, error) {
 		RequirePAR: c.RequirePAR, RequireSignedRequest: c.RequireSignedRequest, DPoPBound: c.DPoPBound,
 		TokenEndpointAuthSigningAlg: c.TokenEndpointAuthSigningAlg, RequestObjectSigningAlg: c.RequestObjectSigningAlg, IDTokenSigningAlg: c.IDTokenSigningAlg,
 		UserinfoSigningAlg: c.UserinfoSigningAlg, IntrospectionSigningAlg: c.IntrospectionSigningAlg, AuthorizationDetailsTypes: c.AuthorizationDetailsTypes,
-		DefaultMaxAge: c.DefaultMaxAge, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired, LogoURI: c.LogoURI,
+		DefaultMaxAge: c.DefaultMaxAge, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired, LogoURI: c.LogoURI, Logo: c.Logo,
 		PolicyURI: c.PolicyURI, TosURI: c.TosURI, InitiateLoginURI: c.InitiateLoginURI,
 		SectorIdentifierURI: c.SectorIdentifierURI, ApplicationType: c.ApplicationType, ResponseTypes: c.ResponseTypes,
 		Contacts: c.Contacts, JWKSURI: c.JWKSURI, SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, RequireAuthTime: c.RequireAuthTime,
@@ -167,7 +168,7 @@ func (m metadata) client(c oauth.Client, expand func(string) string) (oauth.Clie
 		RequirePAR:        m.RequirePAR, RequireSignedRequest: m.RequireSignedRequest, DPoPBound: m.DPoPBound,
 		TokenEndpointAuthSigningAlg: m.TokenEndpointAuthSigningAlg, RequestObjectSigningAlg: m.RequestObjectSigningAlg, IDTokenSigningAlg: m.IDTokenSigningAlg,
 		UserinfoSigningAlg: m.UserinfoSigningAlg, IntrospectionSigningAlg: m.IntrospectionSigningAlg, AuthorizationDetailsTypes: m.AuthorizationDetailsTypes,
-		DefaultMaxAge: m.DefaultMaxAge, BackchannelLogoutSessionRequired: m.BackchannelLogoutSessionRequired, LogoURI: m.LogoURI,
+		DefaultMaxAge: m.DefaultMaxAge, BackchannelLogoutSessionRequired: m.BackchannelLogoutSessionRequired, LogoURI: m.LogoURI, Logo: m.Logo,
 		PolicyURI: m.PolicyURI, TosURI: m.TosURI, InitiateLoginURI: m.InitiateLoginURI,
 		SectorIdentifierURI: m.SectorIdentifierURI, ApplicationType: m.ApplicationType, ResponseTypes: m.ResponseTypes,
 		Contacts: m.Contacts, JWKSURI: m.JWKSURI, SoftwareID: m.SoftwareID, SoftwareVersion: m.SoftwareVersion, RequireAuthTime: m.RequireAuthTime,

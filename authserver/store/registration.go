@@ -188,6 +188,9 @@ func (r *revocations) deleteClient(ctx context.Context, tx *sqlite.Tx, id, reaso
 		metadata = json_object('client_name', metadata ->> 'client_name') WHERE client_id = ?`, ms(now), id); err != nil {
 		return err
 	}
+	if err := removeLogo(ctx, tx, id); err != nil {
+		return err
+	}
 	if err := r.revokeGrants(ctx, tx, "SELECT id FROM grants WHERE client_id = ? AND revoked_at IS NULL", id, reason, now); err != nil {
 		return err
 	}

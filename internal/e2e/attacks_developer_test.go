@@ -18,6 +18,9 @@ var portalAttacks = []Attack{
 	portalAttack("its secret rotated", func(t testing.TB, w *World, bob *Browser, a application) Page {
 		return w.act(bob, a.ID, "make-secret", nil)
 	}),
+	portalAttack("its logo replaced", func(t testing.TB, w *World, bob *Browser, a application) Page {
+		return w.uploadLogo(bob, a.ID, square(t), nil)
+	}),
 	portalAttack("deleted", func(t testing.TB, w *World, bob *Browser, a application) Page {
 		return w.act(bob, a.ID, "delete", url.Values{"confirm": {"Diary"}})
 	}),

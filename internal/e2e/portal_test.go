@@ -1,7 +1,13 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"image"
+	"image/png"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -145,4 +151,198 @@ func linkNamed(p Page, name string) string {
 		}
 	}
 	return ""
+}
+
+// uploadLogo sends a file as the page's form does.
+func (w *World) uploadLogo(b *Browser, clientID string, file []byte, header http.Header) Page {
+	b.t.Helper()
+	csrf := b.Form(b.Get(w.Auth+"/developer/new"), "once").Fields.Get("csrf")
+	return w.sendLogo(b, clientID, csrf, file, header)
+}
+
+func (w *World) sendLogo(b *Browser, clientID, csrf string, file []byte, header http.Header) Page {
+	b.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	_ = form.WriteField("csrf", csrf)
+	part, err := form.CreateFormFile("logo", "logo.png")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_, _ = part.Write(file)
+	_ = form.Close()
+	return b.send(w.Auth+"/developer/apps/"+clientID+"/logo", form.FormDataContentType(), body.Bytes(), header)
+}
+
+// send posts a body as a page of ours does, and follows redirects.
+func (b *Browser) send(address, contentType string, body []byte, header http.Header) Page {
+	b.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Origin", req.URL.Scheme+"://"+req.URL.Host)
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	content, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if location, err := resp.Location(); err == nil {
+		return b.Get(location.String())
+	}
+	return Page{Response: Response{resp.StatusCode, resp.Header, string(content)}, URL: req.URL}
+}
+
+func paintedPNG(t *testing.T, width, height int) []byte {
+	t.Helper()
+	m := image.NewNRGBA(image.Rect(0, 0, width, height))
+	for i := range m.Pix {
+		m.Pix[i] = uint8(i)
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, m); err != nil {
+		t.Fatal(err)
+	}
+	// A text chunk, as a drawing program leaves one: who, where, with what.
+	file := out.Bytes()
+	chunk := []byte("tEXtComment\x00drawn at home by alice")
+	framed := binary.BigEndian.AppendUint32(nil, uint32(len(chunk)-4))
+	framed = append(framed, chunk...)
+	framed = binary.BigEndian.AppendUint32(framed, crc32.ChecksumIEEE(chunk))
+	const afterHeader = 8 + 25
+	return slices.Concat(file[:afterHeader], framed, file[afterHeader:])
+}
+
+var logoOnPage = regexp.MustCompile(`<img class="mark" src="(/logos/[^"]+)"`)
+
+// A logo is drawn anew and shown where people decide; without one its first letter
+// stands there.
+func TestALogoIsShownWherePeopleDecide(t *testing.T) {
+	t.Parallel()
+	w, b := inPortal(t, Options{}, "carol")
+	a := w.newApplication(b, "web", nil)
+	request := With(w.Request("openid"), url.Values{"client_id": {a.ID}, "redirect_uri": {"https://diary.example/cb"}, "prompt": {"consent"}})
+	b.Stay = "https://diary.example"
+	everywhere := func() map[string]Page {
+		return map[string]Page{
+			"consent": w.Authorize(b, request), "connected apps": b.Get(w.Auth + "/account/apps"), "portal": w.applicationTab(b, a.ID, "overview"), "preview": w.applicationTab(b, a.ID, "permissions"),
+		}
+	}
+	wantCode(t, w.Allow(b, request))
+	for where, page := range everywhere() {
+		if logoOnPage.MatchString(page.Body) || !strings.Contains(page.Body, `<span class="ava dia" aria-hidden="true">D</span>`) {
+			t.Errorf("%s: no letter where there is no logo", where)
+		}
+	}
+	sent := paintedPNG(t, 600, 300)
+	if page := w.uploadLogo(b, a.ID, sent, nil); page.Status != http.StatusOK || !strings.Contains(page.Body, "It is saved") {
+		t.Fatalf("%d\n%.2000s", page.Status, page.Body)
+	}
+	address := ""
+	for where, page := range everywhere() {
+		found := logoOnPage.FindStringSubmatch(page.Body)
+		if found == nil {
+			t.Errorf("%s: no logo", where)
+			continue
+		}
+		address = found[1]
+	}
+	if n := strings.Count(w.applicationTab(b, a.ID, "permissions").Body, `src="`+address); n != 3 {
+		t.Errorf("the form, its heading and the preview have it %d times", n)
+	}
+	picture := NewBrowser(t).Get(w.Auth + address)
+	drawn, err := png.Decode(strings.NewReader(picture.Body))
+	if err != nil || drawn.Bounds().Dx() != 256 || drawn.Bounds().Dy() != 128 {
+		t.Fatalf("%v, %v", err, drawn)
+	}
+	if strings.Contains(picture.Body, "tEXt") || strings.Contains(picture.Body, "alice") {
+		t.Error("the picture keeps who drew it")
+	}
+	for name, want := range map[string]string{"Content-Type": "image/png", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"} {
+		if got := picture.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if page := w.uploadLogo(b, a.ID, paintedPNG(t, 64, 64), nil); page.Status != http.StatusOK {
+		t.Fatalf("another: %d", page.Status)
+	}
+	if old := b.Get(w.Auth + address); old.Status != http.StatusNotFound {
+		t.Errorf("the old picture: %d", old.Status)
+	}
+	w.restart(t)
+	if found := logoOnPage.FindStringSubmatch(w.applicationTab(b, a.ID, "").Body); found == nil || b.Get(w.Auth+found[1]).Status != http.StatusOK {
+		t.Error("after a restart the logo is gone")
+	}
+	if page := w.act(b, a.ID, "remove-logo", nil); logoOnPage.MatchString(page.Body) || !strings.Contains(page.Body, "was removed") {
+		t.Errorf("removed: %d", page.Status)
+	}
+	w.uploadLogo(b, a.ID, sent, nil)
+	w.act(b, a.ID, "delete", url.Values{"confirm": {"Diary"}})
+	if n := w.value(t, "authserver", "SELECT count(*) FROM client_logos"); n != "0" {
+		t.Errorf("%s logos of applications that are gone", n)
+	}
+}
+
+// A file is judged before it is decoded, and nobody changes somebody else's logo.
+func TestWhatIsNoLogoComesBackWithWords(t *testing.T) {
+	t.Parallel()
+	w, b := inPortal(t, Options{}, "carol")
+	a := w.newApplication(b, "web", nil)
+	gigapixels := paintedPNG(t, 8, 8)
+	binary.BigEndian.PutUint32(gigapixels[16:], 60_000)
+	binary.BigEndian.PutUint32(gigapixels[20:], 60_000)
+	binary.BigEndian.PutUint32(gigapixels[29:], crc32.ChecksumIEEE(gigapixels[12:29]))
+	for name, c := range map[string]struct {
+		file []byte
+		says string
+	}{
+		"nothing":    {nil, "The picture is missing"},
+		"a page":     {[]byte("<!DOCTYPE html><script>alert(1)</script>"), "must be a JPEG, PNG, GIF or WebP file"},
+		"a drawing":  {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`), "must be a JPEG, PNG, GIF or WebP file"},
+		"half":       {paintedPNG(t, 64, 64)[:120], "The picture is broken"},
+		"large":      {make([]byte, 1<<20+1), "must not be larger than 1 MB"},
+		"gigapixels": {gigapixels, "must not have more than 4 million pixels"},
+	} {
+		began := time.Now()
+		page := w.uploadLogo(b, a.ID, c.file, nil)
+		if page.Status != http.StatusUnprocessableEntity || !strings.Contains(textByID(page.Body, "logo-error"), c.says) || !strings.Contains(page.Body, `href="#logo"`) || time.Since(began) > 2*time.Second {
+			t.Errorf("%s: %d in %s, %q beside the field", name, page.Status, time.Since(began), textByID(page.Body, "logo-error"))
+		}
+	}
+	if page := w.uploadLogo(b, a.ID, make([]byte, 9<<20), nil); page.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("9 MB: %d", page.Status)
+	}
+	for name, page := range map[string]Page{
+		"a guessed token":   w.sendLogo(b, a.ID, "guessed", paintedPNG(t, 8, 8), nil),
+		"another origin":    w.uploadLogo(b, a.ID, paintedPNG(t, 8, 8), http.Header{"Origin": {"https://evil.test"}, "Sec-Fetch-Site": {"cross-site"}}),
+		"what came with us": w.uploadLogo(w.SignedIn(t, "root"), "dreams-web", paintedPNG(t, 8, 8), nil),
+	} {
+		if page.Status != http.StatusForbidden {
+			t.Errorf("%s: %d", name, page.Status)
+		}
+	}
+	if page := w.uploadLogo(w.SignedIn(t, "bob"), a.ID, paintedPNG(t, 8, 8), nil); page.Status != http.StatusNotFound {
+		t.Errorf("by bob: %d", page.Status)
+	}
+	for _, body := range []string{"", "--x\r\nContent-Disposition: form-data; name=\"logo\"\r\n\r\nhal", "csrf=1"} {
+		if page := b.send(w.Auth+"/developer/apps/"+a.ID+"/logo", "multipart/form-data; boundary=x", []byte(body), nil); page.Status != http.StatusBadRequest && page.Status != http.StatusForbidden {
+			t.Errorf("%q: %d", body, page.Status)
+		}
+	}
+	for _, path := range []string{"/logos/" + a.ID + "/x.png", "/logos/" + a.ID + "/", "/logos/nobody/x.png", "/logos/../developer"} {
+		if page := NewBrowser(t).Get(w.Auth + path); page.Status >= 500 || page.Header.Get("Content-Type") == "image/png" {
+			t.Errorf("%s: %d", path, page.Status)
+		}
+	}
+	if n := w.value(t, "authserver", "SELECT count(*) FROM client_logos"); n != "0" {
+		t.Errorf("%s logos", n)
+	}
 }

@@ -1,4 +1,4 @@
-package travel
+package picture
 
 import (
 	"bytes"

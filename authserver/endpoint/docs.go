@@ -141,7 +141,7 @@ var decisions = []page.Decision{
 	},
 	{
 		Question: "What does a person decide?",
-		Answer:   "Each permission by itself, and for how long. Optional ones are never ticked beforehand. What is unticked later is revoked, with the tokens that rest on it.",
+		Answer:   "Each permission by itself, and for how long. Optional ones are never ticked beforehand. What is unticked later is taken back, with the tokens that carry it; the rest goes on.",
 		Why:      "Consent to everything or nothing is no consent. The client is told what it got, in scope.",
 	},
 	{

@@ -2,6 +2,7 @@ package notice
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -28,7 +29,7 @@ import (
 // RFC 8935 §2.2: 202 is the one answer that says that it was taken.
 func (n *Notifier) consentEnded(ctx context.Context, client *oauth.Client, notice store.Notice) (message, error) {
 	now := n.Now()
-	remaining, err := n.Store.Remaining(ctx, notice.Sub, client.ID, now)
+	remaining, details, err := n.Store.Remaining(ctx, notice.Sub, client.ID, now)
 	if err != nil {
 		return message{}, err
 	}
@@ -37,7 +38,10 @@ func (n *Notifier) consentEnded(ctx context.Context, client *oauth.Client, notic
 		TimeOfEvent: notice.HappenedAt.Unix(),
 		SubjectID:   token.SubjectID{Format: "iss_sub", Issuer: n.Issuer, Subject: notice.Sub},
 		Events: map[string]any{
-			n.Issuer + token.ConsentEnded: token.ConsentEnd{Reason: reason(notice.Reason), Scope: remaining.String()},
+			n.Issuer + token.ConsentEnded: token.ConsentEnd{
+				Reason: reason(notice.Reason), Scope: remaining.String(),
+				AuthorizationDetails: json.RawMessage(oauth.FormatAuthorizationDetails(details)), RemovedDetails: json.RawMessage(oauth.FormatAuthorizationDetails(notice.Removed)),
+			},
 		},
 	})
 	return message{

@@ -98,6 +98,12 @@ func WithoutDetails(granted string, types []string) string {
 	return FormatAuthorizationDetails(slices.DeleteFunc(details, func(d AuthorizationDetail) bool { return slices.Contains(types, d.Type) }))
 }
 
+// OnlyDetails is the granted authorization details that are of some types.
+func OnlyDetails(granted string, types []string) []AuthorizationDetail {
+	details, _ := ParseGrantedDetails(granted)
+	return slices.DeleteFunc(details, func(d AuthorizationDetail) bool { return !slices.Contains(types, d.Type) })
+}
+
 // Topics lists what travel_preferences can be about: the words that Acme's
 // packages are found by. Acme has them too; a test holds the two together.
 var Topics = []string{

@@ -161,7 +161,28 @@ func (s *Server) Work(ctx context.Context) {
 	all.Go(func() { s.ring.work(ctx) })
 	all.Go(func() { s.notifier.Work(ctx) })
 	all.Go(func() { s.purge(ctx) })
+	all.Go(func() { s.expire(ctx) })
 	all.Wait()
+}
+
+// expireInterval is how late somebody may be told that a consent has run out. Its
+// tokens have ended by themselves.
+const expireInterval = 5 * time.Second
+
+// expire ends what has run out by its date, until ctx ends.
+func (s *Server) expire(ctx context.Context) {
+	ticker := time.NewTicker(expireInterval)
+	defer ticker.Stop()
+	for {
+		if err := s.store.EndExpired(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Error("consents that have run out could not be ended", "error", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // purge forgets what has expired, until ctx ends.

@@ -85,7 +85,7 @@ func (s *Store) Approve(ctx context.Context, a Approval, now time.Time) error {
 			return err
 		}
 		if consent != nil && !consent.Live(now) {
-			reason := "expired"
+			reason := expired
 			if consent.Unused(now) {
 				reason = unused
 			}

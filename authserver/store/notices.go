@@ -2,6 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
 	"time"
 
 	"example.com/acme-dreams/authserver/oauth"
@@ -14,10 +19,11 @@ type Notice struct {
 	ID int64
 	Addressee
 	Sub        string
-	SessionID  string    // of a logout
-	Reason     string    // of a consent's end
-	HappenedAt time.Time // of a consent's end
-	Attempts   int       // that failed
+	SessionID  string                      // of a logout
+	Reason     string                      // of a consent's end
+	Removed    []oauth.AuthorizationDetail // with it
+	HappenedAt time.Time                   // of a consent's end
+	Attempts   int                         // that failed
 }
 
 // Addressee is a client where it wants to hear of one kind of thing: one of its
@@ -63,35 +69,69 @@ func notifyOfAll(ctx context.Context, tx *sqlite.Tx, sub string, now time.Time) 
 }
 
 // takenBack is a person and a client to whom less was left.
-type takenBack struct{ clientID, sub, reason string }
+type takenBack struct {
+	clientID, sub, reason string
+	details               []oauth.AuthorizationDetail // that are gone
+}
 
 // notifyOfConsents puts down the clients that are to be told of what a transaction
 // took from them, and that registered where to hear of it. A notice that waits
-// already gives way: what the client is told is what remains.
+// already gives way: what the client is told is what remains. What details it lost
+// is told of both.
 func (r *revocations) notifyOfConsents(ctx context.Context, tx *sqlite.Tx) error {
 	for _, t := range r.takenBack {
-		if _, err := tx.Exec(ctx, `INSERT OR REPLACE INTO notices (client_id, sub, sid, kind, reason, happened_at, attempts, due_at)
-			SELECT client_id, ?2, '', 'consent', ?3, ?4, 0, ?4 FROM clients
+		var waiting string
+		err := tx.QueryRow(ctx, "SELECT removed_details FROM notices WHERE client_id = ? AND sub = ? AND kind = 'consent'", t.clientID, t.sub).Scan(&waiting)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT OR REPLACE INTO notices (client_id, sub, sid, kind, reason, happened_at, removed_details, attempts, due_at)
+			SELECT client_id, ?2, '', 'consent', ?3, ?4, ?5, 0, ?4 FROM clients
 			WHERE client_id = ?1 AND disabled_at IS NULL AND coalesce(metadata ->> '$.security_events_uri', '') != ''`,
-			t.clientID, t.sub, t.reason, ms(r.at)); err != nil {
+			t.clientID, t.sub, t.reason, ms(r.at), oauth.FormatAuthorizationDetails(merged(details(waiting), t.details))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// merged is two lists, without what is in both.
+func merged(all, more []oauth.AuthorizationDetail) []oauth.AuthorizationDetail {
+	for _, d := range more {
+		if !slices.ContainsFunc(all, func(known oauth.AuthorizationDetail) bool { return reflect.DeepEqual(known, d) }) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// details reads what we wrote.
+func details(written string) (all []oauth.AuthorizationDetail) {
+	if written != "" {
+		_ = json.Unmarshal([]byte(written), &all)
+	}
+	return all
+}
+
 // Remaining is what a client may still do for a person: of every grant that has
 // not ended, and that has a code or a token left which works or can be renewed.
-func (s *Store) Remaining(ctx context.Context, sub, clientID string, now time.Time) (oauth.Scope, error) {
-	held, err := column(s.db.Query(ctx, `SELECT g.scope FROM grants g WHERE g.client_id = ?1 AND g.sub = ?2 AND g.revoked_at IS NULL
+func (s *Store) Remaining(ctx context.Context, sub, clientID string, now time.Time) (scope oauth.Scope, left []oauth.AuthorizationDetail, err error) {
+	rows, err := s.db.Query(ctx, `SELECT g.scope, g.authorization_details FROM grants g WHERE g.client_id = ?1 AND g.sub = ?2 AND g.revoked_at IS NULL
 		AND (g.expires_at IS NULL OR g.expires_at > ?3) AND (g.tokens_end_at > ?3 OR EXISTS (SELECT 1 FROM refresh_tokens t
 			WHERE t.grant_id = g.id AND t.spent_at IS NULL AND t.expires_at > ?3 AND t.idle_expires_at > ?3)
-			OR EXISTS (SELECT 1 FROM authorization_codes a WHERE a.grant_id = g.id AND a.spent_at IS NULL AND a.expires_at > ?3))`, clientID, sub, ms(now)))
-	var all oauth.Scope
-	for _, scope := range held {
-		all = all.Union(oauth.ParseScope(scope))
+			OR EXISTS (SELECT 1 FROM authorization_codes a WHERE a.grant_id = g.id AND a.spent_at IS NULL AND a.expires_at > ?3))`, clientID, sub, ms(now))
+	if err != nil {
+		return nil, nil, err
 	}
-	return all, err
+	defer rows.Close()
+	for rows.Next() {
+		var has, granted string
+		if err := rows.Scan(&has, &granted); err != nil {
+			return nil, nil, err
+		}
+		scope, left = scope.Union(oauth.ParseScope(has)), merged(left, oauth.LiveDetails(granted, now))
+	}
+	return scope, left, rows.Err()
 }
 
 // notifying runs a write that may end sessions, and wakes whoever sends notices.
@@ -139,9 +179,10 @@ func (s *Store) ToNotify(ctx context.Context, now time.Time) (due []Addressee, l
 func (s *Store) NextNotice(ctx context.Context, to Addressee, now time.Time) (Notice, error) {
 	n := Notice{Addressee: to}
 	var happened int64
-	err := s.db.QueryRow(ctx, "SELECT id, sub, sid, reason, happened_at, attempts FROM notices WHERE client_id = ? AND kind = ? AND due_at <= ? ORDER BY due_at, id LIMIT 1",
-		to.ClientID, to.Kind, ms(now)).Scan(&n.ID, &n.Sub, &n.SessionID, &n.Reason, &happened, &n.Attempts)
-	n.HappenedAt = time.UnixMilli(happened).UTC()
+	var removed string
+	err := s.db.QueryRow(ctx, "SELECT id, sub, sid, reason, happened_at, removed_details, attempts FROM notices WHERE client_id = ? AND kind = ? AND due_at <= ? ORDER BY due_at, id LIMIT 1",
+		to.ClientID, to.Kind, ms(now)).Scan(&n.ID, &n.Sub, &n.SessionID, &n.Reason, &happened, &removed, &n.Attempts)
+	n.HappenedAt, n.Removed = time.UnixMilli(happened).UTC(), details(removed)
 	return n, notFound(err)
 }
 

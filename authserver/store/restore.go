@@ -37,6 +37,7 @@ var keepEnded = []string{
 	// Questions that wait are asked again.
 	"DELETE FROM interactions",
 	"DELETE FROM pushed_requests",
+	"DELETE FROM address_changes",
 	"DELETE FROM sessions WHERE hash NOT IN (SELECT hash FROM replaced.sessions)",
 	`UPDATE signing_keys SET private_key = r.private_key, sealed = r.sealed, public_key = r.public_key, signs_from = r.signs_from,
 		retired_at = r.retired_at, revoked_at = coalesce(r.revoked_at, signing_keys.revoked_at), tokens_last = r.tokens_last

@@ -174,7 +174,14 @@ type revocations struct {
 
 // tell notes that a client is to be told that less was left to it.
 func (r *revocations) tell(clientID, sub, reason string, now time.Time) {
-	r.takenBack, r.at = append(r.takenBack, takenBack{clientID, sub, reason}), now
+	r.takenBack, r.at = append(r.takenBack, takenBack{clientID: clientID, sub: sub, reason: reason}), now
+}
+
+// lost adds authorization details to what the client that was noted last is told.
+func (r *revocations) lost(details []oauth.AuthorizationDetail) {
+	if last := len(r.takenBack) - 1; last >= 0 {
+		r.takenBack[last].details = append(r.takenBack[last].details, details...)
+	}
 }
 
 // revoking runs a write that may revoke. What it revoked is known to
@@ -200,9 +207,9 @@ func (s *Store) revoking(ctx context.Context, do func(context.Context, *sqlite.T
 // stays as it is.
 func (r *revocations) revokeGrant(ctx context.Context, tx *sqlite.Tx, grantID, reason string, now time.Time) error {
 	var tokensEnd sql.NullInt64
-	var clientID, sub string
-	err := tx.QueryRow(ctx, "UPDATE grants SET revoked_at = ?, revoke_reason = ? WHERE id = ? AND revoked_at IS NULL RETURNING tokens_end_at, client_id, sub",
-		ms(now), reason, grantID).Scan(&tokensEnd, &clientID, &sub)
+	var clientID, sub, details string
+	err := tx.QueryRow(ctx, "UPDATE grants SET revoked_at = ?, revoke_reason = ? WHERE id = ? AND revoked_at IS NULL RETURNING tokens_end_at, client_id, sub, authorization_details",
+		ms(now), reason, grantID).Scan(&tokensEnd, &clientID, &sub, &details)
 	if err == sql.ErrNoRows {
 		return nil
 	}
@@ -211,6 +218,7 @@ func (r *revocations) revokeGrant(ctx context.Context, tx *sqlite.Tx, grantID, r
 	}
 	if reason != byClient { // who knows already
 		r.tell(clientID, sub, reason, now)
+		r.lost(oauth.LiveDetails(details, now.Add(-time.Second))) // one that ends with the grant is among them
 	}
 	return r.insert(ctx, tx, Revocation{GrantID: grantID, ExpiresAt: r.remember(at(tokensEnd), now)}, now)
 }

@@ -111,6 +111,7 @@ func (r *revocations) narrow(ctx context.Context, tx *sqlite.Tx, was heldGrant, 
 	if _, err := tx.Exec(ctx, "UPDATE grants SET scope = ?, authorization_details = ?, claims = ? WHERE id = ?", g.scope, g.details, g.claims, g.id); err != nil {
 		return err
 	}
+	r.lost(oauth.OnlyDetails(was.details, names))
 	end := r.remember(at(sql.NullInt64{Int64: was.tokensEnd, Valid: true}), now)
 	for _, name := range names {
 		if err := r.insert(ctx, tx, Revocation{GrantID: g.id, Permission: name, ExpiresAt: end}, now); err != nil {
@@ -181,6 +182,72 @@ func (r *revocations) endUnused(ctx context.Context, tx *sqlite.Tx, id string, n
 		return err
 	}
 	return r.endConsent(ctx, tx, id, unused, now)
+}
+
+// EndExpired ends what has run out by its date: consents, and authorizations that
+// end sooner than theirs. Their clients are told, once, as of anything that ends;
+// what was due while the server was down is done at its start.
+func (s *Store) EndExpired(ctx context.Context, now time.Time) error {
+	for _, kind := range []struct {
+		due string // ids with their end
+		end func(context.Context, *sqlite.Tx, *revocations, string, time.Time) error
+	}{
+		{"SELECT id, expires_at FROM consents WHERE expires_at <= ?1 AND ended_at IS NULL", endExpiredConsent},
+		{"SELECT id, expires_at FROM grants WHERE expires_at <= ?1 AND revoked_at IS NULL LIMIT 1000", endExpiredGrant},
+	} {
+		due, err := moments(s.db.Query(ctx, kind.due, ms(now)))
+		if err != nil {
+			return err
+		}
+		for id, end := range due { // each by itself: nobody who writes waits long
+			err := s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error { return kind.end(ctx, tx, r, id, end) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// expired is why something ended by its date.
+const expired = "expired"
+
+// endExpiredConsent ends a consent as of its date, where that has not been moved.
+func endExpiredConsent(ctx context.Context, tx *sqlite.Tx, r *revocations, id string, end time.Time) error {
+	var sub, clientID string
+	err := tx.QueryRow(ctx, "SELECT sub, client_id FROM consents WHERE id = ? AND expires_at = ? AND ended_at IS NULL", id, ms(end)).Scan(&sub, &clientID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := insertEvent(ctx, tx, Event{At: end, Kind: "connected app expired", Sub: sub, ClientID: clientID, Detail: "its time was over"}); err != nil {
+		return err
+	}
+	return r.endConsent(ctx, tx, id, expired, end)
+}
+
+func endExpiredGrant(ctx context.Context, tx *sqlite.Tx, r *revocations, id string, end time.Time) error {
+	return r.revokeGrant(ctx, tx, id, expired, end)
+}
+
+// moments reads a result of keys with times.
+func moments(rows *sql.Rows, err error) (map[string]time.Time, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string]time.Time{}
+	for rows.Next() {
+		var key string
+		var when int64
+		if err := rows.Scan(&key, &when); err != nil {
+			return nil, err
+		}
+		all[key] = time.UnixMilli(when).UTC()
+	}
+	return all, rows.Err()
 }
 
 // unused is why a consent ended that nobody stopped.

@@ -1,6 +1,9 @@
 package token
 
-import "cmp"
+import (
+	"cmp"
+	"encoding/json"
+)
 
 // SecurityEvent is the claims of a security event token. RFC 8417 §2.2. It has no
 // exp: what has happened does not expire.
@@ -31,6 +34,9 @@ const ConsentEnded = "/events/consent-ended"
 type ConsentEnd struct {
 	Reason string `json:"reason"` // withdrawn, account_locked, token_reuse, expired, unused
 	Scope  string `json:"scope"`  // what remains; empty: nothing
+
+	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`         // that remain; absent: none. RFC 9396 §7
+	RemovedDetails       json.RawMessage `json:"removed_authorization_details,omitempty"` // and that do not, as they were granted
 }
 
 // SignSecurityEvent signs as the client's ID tokens are signed.

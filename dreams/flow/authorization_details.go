@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/json"
 	"net/url"
+	"strings"
 )
 
 // AuthorizationDetail is one thing that we ask for, in more words than a scope
@@ -33,4 +34,21 @@ func (t Tokens) Granted() ([]AuthorizationDetail, error) {
 	var granted []AuthorizationDetail
 	err := json.Unmarshal(t.Details, &granted)
 	return granted, err
+}
+
+// Words is the detail as a person reads it: its type, and of the type that Acme has
+// what it is about.
+func (d AuthorizationDetail) Words() string {
+	words, _ := d["type"].(string)
+	var topics []string
+	all, _ := d["topics"].([]any)
+	for _, topic := range all {
+		if topic, ok := topic.(string); ok {
+			topics = append(topics, topic)
+		}
+	}
+	if len(topics) > 0 {
+		words += " (" + strings.Join(topics, ", ") + ")"
+	}
+	return words
 }

@@ -26,12 +26,13 @@ import (
 
 // TakenBack is what a security event token says that a person took back.
 type TakenBack struct {
-	Issuer, Subject string    // whose
-	Reason          string    // the authorization server's word
-	Remaining       []string  // the scopes that are left; none: all is over
-	At              time.Time // when, by the authorization server's clock
-	TokenID         string    // jti
-	ExpiresAt       time.Time // how long the jti has to be remembered
+	Issuer, Subject string                // whose
+	Reason          string                // the authorization server's word
+	Remaining       []string              // the scopes that are left; none: all is over
+	Removed         []AuthorizationDetail // that are over; RFC 9396 §7
+	At              time.Time             // when, by the authorization server's clock
+	TokenID         string                // jti
+	ExpiresAt       time.Time             // how long the jti has to be remembered
 }
 
 // TakesBack deletes what rests on a permission.
@@ -69,7 +70,7 @@ func (e *SecurityEvents) Receive(ctx context.Context, compact string) error {
 	}
 	return e.Kept.TakeBack(ctx, TakenBack{
 		Issuer: in.Claims.SubjectID.Issuer, Subject: in.Claims.SubjectID.Subject, TokenID: in.Claims.TokenID,
-		Reason: in.Ended.Reason, Remaining: in.remaining(), At: time.Unix(in.Claims.TimeOfEvent, 0),
+		Reason: in.Ended.Reason, Remaining: in.remaining(), Removed: in.Ended.Removed, At: time.Unix(in.Claims.TimeOfEvent, 0),
 		ExpiresAt: time.Unix(in.Claims.IssuedAt, 0).Add(securityEventAge + clockSkew),
 	})
 }
@@ -138,8 +139,9 @@ type securityEvent struct {
 		Events map[string]json.RawMessage `json:"events"`
 	}
 	Ended struct {
-		Reason string  `json:"reason"`
-		Scope  *string `json:"scope"` // nil: it does not say
+		Reason  string                `json:"reason"`
+		Scope   *string               `json:"scope"` // nil: it does not say
+		Removed []AuthorizationDetail `json:"removed_authorization_details"`
 	}
 }
 

@@ -20,9 +20,21 @@ func (s *Site) deletions(ctx context.Context, v visitor) ([]page.Deletion, error
 	return all, err
 }
 
-// why is the reason in words. Most come from the authorization server, which sends
-// a word of its own.
+// why is the reason in words, with the authorization details that went, too.
 func why(d store.Deletion) string {
+	switch words := reason(d); {
+	case len(d.Details) == 0:
+		return words
+	case words == "":
+		return "Acme told us that you took back: " + strings.Join(d.Details, ", ") + "."
+	default:
+		return words + " With it went: " + strings.Join(d.Details, ", ") + "."
+	}
+}
+
+// reason is why in words; empty: authorization details alone were taken back. Most
+// come from the authorization server, which sends a word of its own.
+func reason(d store.Deletion) string {
 	switch d.Why {
 	case "account_locked":
 		return "Acme told us that your account is locked."
@@ -37,8 +49,11 @@ func why(d store.Deletion) string {
 	case flow.EndedTold:
 		return "You connected again and allowed less. Gone: " + strings.Join(d.Scope, ", ") + "."
 	}
-	if d.Scope != nil {
+	switch {
+	case d.Scope != nil:
 		return "Acme told us that you took back: " + strings.Join(d.Scope, ", ") + "."
+	case d.Details != nil && !d.Ended:
+		return ""
 	}
 	return "Acme told us that you removed Dreams."
 }

@@ -25,7 +25,10 @@ type Deleted struct {
 	Access  bool `json:"access,omitempty"` // an access token
 	Refresh bool `json:"refresh,omitempty"`
 
-	Scope []string `json:"scope,omitempty"` // what was taken back; nil: all of it
+	Ended   bool     `json:"ended,omitempty"`   // the whole connection is over
+	Scope   []string `json:"scope,omitempty"`   // what was taken back of it
+	Details []string `json:"details,omitempty"` // authorization details that were, in words
+	Told    int64    `json:"told,omitempty"`    // when Details were taken back, by the authorization server's clock
 }
 
 // Nothing tells whether there was nothing.
@@ -69,11 +72,11 @@ func (s *Store) TakeBack(ctx context.Context, t flow.TakenBack) error {
 		left, gone := parted(h.scope, t.Remaining)
 		switch {
 		case len(left) == 0:
-			return s.endConnection(ctx, tx, h, flow.EndedTold, t.Reason)
+			return s.endConnection(ctx, tx, h, flow.EndedTold, t.Reason, t)
 		case len(gone) > 0:
-			return s.narrow(ctx, tx, h, left, gone, t.Reason)
+			return s.narrow(ctx, tx, h, left, gone, t)
 		}
-		return nil
+		return s.noteDetails(ctx, tx, h, t)
 	})
 }
 
@@ -92,7 +95,7 @@ func (s *Store) EndConnection(ctx context.Context, connection, reason string) er
 		if err != nil {
 			return err
 		}
-		return s.endConnection(ctx, tx, h, reason, reason)
+		return s.endConnection(ctx, tx, h, reason, reason, flow.TakenBack{})
 	})
 }
 
@@ -119,7 +122,7 @@ func parted(has, remaining []string) (left, gone []string) {
 
 // endConnection deletes everything that came of a connection. What stays is that
 // there was one, and the report.
-func (s *Store) endConnection(ctx context.Context, tx *sqlite.Tx, h held, reason, why string) error {
+func (s *Store) endConnection(ctx context.Context, tx *sqlite.Tx, h held, reason, why string, t flow.TakenBack) error {
 	d, err := countOf(ctx, tx, h.person)
 	if err != nil {
 		return err
@@ -138,16 +141,45 @@ func (s *Store) endConnection(ctx context.Context, tx *sqlite.Tx, h held, reason
 		s.now().Unix(), reason, h.connection); err != nil {
 		return err
 	}
+	d.Ended = true
+	d.name(t)
 	return s.report(ctx, tx, h.person, why, d)
 }
 
+// name puts the authorization details that are over into words.
+func (d *Deleted) name(t flow.TakenBack) {
+	for _, detail := range t.Removed {
+		d.Details = append(d.Details, detail.Words())
+	}
+	if len(d.Details) > 0 {
+		d.Told = t.At.Unix()
+	}
+}
+
+// noteDetails puts into the report that authorization details are over, of which
+// nothing here was made: Dreams asks for some in lessons alone. What is told again,
+// because our answer was lost, is noted once.
+func (s *Store) noteDetails(ctx context.Context, tx *sqlite.Tx, h held, t flow.TakenBack) error {
+	var d Deleted
+	if d.name(t); d.Details == nil {
+		return nil
+	}
+	var known bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM deletions WHERE person = ? AND document ->> '$.told' = ?)`, h.person, d.Told).Scan(&known)
+	if err != nil || known {
+		return err
+	}
+	return s.report(ctx, tx, h.person, t.Reason, d)
+}
+
 // narrow deletes what rests on permissions that are gone.
-func (s *Store) narrow(ctx context.Context, tx *sqlite.Tx, h held, left, gone []string, why string) error {
+func (s *Store) narrow(ctx context.Context, tx *sqlite.Tx, h held, left, gone []string, t flow.TakenBack) error {
 	d, err := prune(ctx, tx, h.person, left)
 	if err != nil {
 		return err
 	}
 	d.Scope = gone
+	d.name(t)
 	if slices.Contains(gone, scopeOffline) {
 		result, err := tx.Exec(ctx, `UPDATE connections SET refresh_token = NULL WHERE id = ? AND refresh_token IS NOT NULL`, h.connection)
 		if err != nil {
@@ -162,7 +194,7 @@ func (s *Store) narrow(ctx context.Context, tx *sqlite.Tx, h held, left, gone []
 	if _, err := tx.Exec(ctx, `UPDATE connections SET scope = ? WHERE id = ?`, strings.Join(left, " "), h.connection); err != nil {
 		return err
 	}
-	return s.report(ctx, tx, h.person, why, d)
+	return s.report(ctx, tx, h.person, t.Reason, d)
 }
 
 // prune deletes what was made of more than is allowed.

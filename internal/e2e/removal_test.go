@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -301,5 +302,141 @@ func TestARevokedKeySignsNoSecurityEvent(t *testing.T) {
 	w.waitForKey(t, before)
 	if answer := w.sendSecurityEvent(t, event); answer.Refusal() != "400 invalid_key" || w.connections(t) != "1" {
 		t.Errorf("%d %s, %s connections", answer.Status, answer.Body, w.connections(t))
+	}
+}
+
+// startAgain starts what Stop stopped, where it was.
+func (w *World) startAgain(t testing.TB, names ...string) {
+	t.Helper()
+	at := map[string]string{"authserver": w.Env.AuthserverURL.Address(), "acme": w.Env.AcmeURL.Address(), "dreams": w.Env.DreamsURL.Address()}
+	for _, name := range names {
+		listener, err := net.Listen("tcp", at[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.start(t, listener, name, Options{})
+	}
+}
+
+// A consent that runs out by its date, or because nobody used it, is told like one
+// that was removed: once, however often who tells is started again.
+func TestAConsentThatRunsOutIsTold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		duration string
+		after    time.Duration
+		says     string
+	}{
+		"30 days":         {"30d", 30*24*time.Hour + time.Minute, "The permission ran out."},
+		"90 days, unused": {"until_revoked", 90*24*time.Hour + time.Minute, "Acme told us that the permission ended because it was not used."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := New(t, Options{})
+			b := NewBrowser(t)
+			w.SignIn(b, "alice")
+			// Without a refresh token Dreams would never find out.
+			scopes := []string{"email", "preferences:read", "packages:read", "reviews:read"}
+			decide(b, b.Get(w.Dreams+"/connect"), "allow", url.Values{"duration": {c.duration}}, scopes...)
+			w.Stop()
+			w.Clock.Advance(c.after)
+			w.startAgain(t, "authserver")
+			over := func() bool {
+				return w.value(t, "authserver", "SELECT count(*) FROM consents WHERE ended_at IS NULL") == "0"
+			}
+			w.eventually(t, "the consent does not end", over)
+			w.Stop() // before anybody has heard
+			w.startAgain(t, "authserver", "acme", "dreams")
+			w.Clock.Advance(10 * time.Second) // what has failed meanwhile is tried again
+			w.eventually(t, "Dreams deletes nothing", func() bool { return w.connections(t) == "0" })
+			w.eventually(t, "the notice is kept", func() bool { return w.value(t, "authserver", "SELECT count(*) FROM notices") == "0" })
+			w.Stop()
+			w.startAgain(t, "authserver", "acme", "dreams")
+			b = NewBrowser(t)
+			w.SignIn(b, "alice")
+			w.eventually(t, "the server is not up", func() bool { return b.Get(w.Auth+"/account/apps?tab=expired").Status == 200 })
+			says(t, b.Get(w.Auth+"/account/apps?tab=expired").Body, "Expired (1)")
+			for what, query := range map[string]string{
+				"events": "SELECT count(*) FROM security_events WHERE kind = 'connected app expired'", "lines in the timeline": "SELECT count(*) FROM consent_changes WHERE kind = 'ended'",
+			} {
+				if n := w.value(t, "authserver", query); n != "1" {
+					t.Errorf("%s %s", n, what)
+				}
+			}
+			if n := w.value(t, "dreams", "SELECT count(*) FROM deletions"); n != "1" {
+				t.Errorf("%s deletions", n)
+			}
+			if n := w.value(t, "dreams", "SELECT (SELECT count(*) FROM offers) + (SELECT count(*) FROM letters)"); n != "0" {
+				t.Errorf("%s things are left", n)
+			}
+			decide(b, b.Get(w.Dreams+"/connect"), "allow", nil)
+			says(t, b.Get(w.Dreams+"/").Body, c.says, "1 letter")
+		})
+	}
+}
+
+// While the server runs, too; and what was prolonged does not end.
+func TestAConsentEndsAtItsDate(t *testing.T) {
+	t.Parallel()
+	w, b := alone(t, Options{})
+	request := With(w.Request("openid email offline_access"), url.Values{"prompt": {"consent"}})
+	decide(b, w.Authorize(b, request), "allow", url.Values{"duration": {"30d"}}, "email", "offline_access")
+	w.Clock.Advance(29 * 24 * time.Hour)
+	b = w.SignedIn(t, "alice")
+	b.Stay = w.Dreams
+	longer := w.granted(t, decide(b, w.Authorize(b, request), "allow", url.Values{"duration": {"until_revoked"}}, "email", "offline_access"))
+	w.Clock.Advance(2 * 24 * time.Hour)
+	// The first authorization is over, and the consent goes on.
+	waitFor(t, 10*time.Second, "the first authorization ends", func() bool {
+		return w.value(t, "authserver", "SELECT count(*) FROM grants WHERE revoke_reason = 'expired'") == "1"
+	})
+	if n := w.value(t, "authserver", "SELECT count(*) FROM consents WHERE ended_at IS NULL"); n != "1" {
+		t.Error("a consent that was prolonged has ended")
+	}
+	if got := w.refresh(t, "dreams-web", longer.String("refresh_token")); got.Status != http.StatusOK {
+		t.Errorf("what was given until it is stopped: %s", got.Body)
+	}
+}
+
+// RFC 9396: authorization details that are gone are named, in the event and in the
+// report at Dreams; the rest goes on.
+func TestRemovedAuthorizationDetailsAreNamed(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.connected(t)
+	give := func() {
+		t.Helper()
+		b.Stay = w.Dreams
+		request := With(w.Request("openid"), url.Values{"authorization_details": {aboutBeaches}})
+		w.granted(t, w.agree(b, request))
+		b.Stay = ""
+	}
+	give()
+	w.takeBack(b, "travel_preferences")
+	w.eventually(t, "Dreams does not say so", func() bool {
+		return strings.Contains(b.Get(w.Dreams+"/").Body, "Acme told us that you took back: travel_preferences (beaches).")
+	})
+	if n := w.value(t, "dreams", "SELECT count(*) FROM letters"); n != "1" || w.connections(t) != "1" {
+		t.Error("something is gone that does not rest on it")
+	}
+	give()
+	w.removeApp(b, "dreams-web")
+	w.eventually(t, "Dreams deletes nothing", func() bool { return w.connections(t) == "0" })
+	says(t, b.Get(w.Dreams+"/").Body, "Acme told us that you removed Dreams. With it went: travel_preferences (beaches).", "1 letter")
+	// Told again, because the answer was lost, it is one line; told of a part, too.
+	decide(b, b.Get(w.Dreams+"/connect"), "allow", nil, "email", "preferences:read")
+	w.Clock.Advance(time.Minute)
+	claims := w.securityEventClaims(t)
+	claims["events"] = map[string]any{w.Auth + consentEnded: map[string]any{
+		"reason": "withdrawn", "scope": "openid profile email preferences:read", "removed_authorization_details": []any{map[string]any{"type": "other"}, map[string]any{"topics": 7}},
+	}}
+	for _, id := range []string{"one", "two"} {
+		claims["jti"] = id
+		if answer := w.sendSecurityEvent(t, w.signedSecurityEvent(t, claims)); answer.Status != http.StatusAccepted {
+			t.Errorf("%d %s", answer.Status, answer.Body)
+		}
+	}
+	if n := w.value(t, "dreams", "SELECT count(*) FROM deletions"); n != "3" {
+		t.Errorf("%s lines", n)
 	}
 }

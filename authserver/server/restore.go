@@ -14,10 +14,11 @@ import (
 
 const restoreUsage = `usage: authserver restore [--nothing-ended-since] FILE
 
-Puts a backup in the place of the database, while the server does not run. What
-was ended since the backup was made (grants, consents, sessions, keys, locked
-accounts, deleted clients, old passwords) stays ended: the database that is
-replaced tells it, and is kept under another name.
+Puts a backup in the place of the database, while the server does not run. FILE
+is - where it comes through standard input. What was ended since the backup was
+made (grants, consents, sessions, keys, locked accounts, deleted clients, old
+passwords) stays ended: the database that is replaced tells it, and is kept under
+another name.
 
 Where that database is gone or broken nobody can tell. Then every grant, consent,
 session and signing key of the backup is ended: people sign in and agree again.
@@ -38,7 +39,7 @@ func Restore(ctx context.Context, c program.Config, args []string, out io.Writer
 	case err != nil:
 		return program.Usage{Reason: err.Error()}
 	case flags.NArg() != 1:
-		return program.Usage{Reason: "usage: authserver restore [--nothing-ended-since] FILE: expected a file that authserver backup made"}
+		return program.Usage{Reason: "usage: authserver restore [--nothing-ended-since] FILE: expected a file that authserver backup made, or - for standard input"}
 	}
 	return program.Restore(ctx, "authserver", c, flags.Arg(0), func(replaced string) error {
 		err := settle(ctx, c, replaced, *nothingEnded, out)

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -388,6 +391,50 @@ func TestSecurityEventsStay(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s was possible", statement)
 		}
+	}
+}
+
+// What is archived goes, in the words of the archive and no others, and the log
+// says so; then it only grows again.
+func TestSecurityEventsLeaveByAnArchive(t *testing.T) {
+	s := filled(t)
+	const many = archiveStep + 500
+	for i := range many {
+		s.Record(Event{At: start.Add(time.Duration(i) * time.Second), Kind: "signed in", Sub: "u_1", Detail: "<first> & \"last\"\n"})
+		if i%1000 == 0 {
+			s.events.flush()
+		}
+	}
+	s.events.flush()
+	var archive, all bytes.Buffer
+	if err := errors.Join(s.WriteSecurityLog(t.Context(), &archive, 1, start.Add((many-1)*time.Second)), s.WriteSecurityLog(t.Context(), &all, 0, start.Add(time.Hour*24))); err != nil {
+		t.Fatal(err)
+	}
+	if lines := bytes.Count(archive.Bytes(), []byte("\n")); lines != many-2 || bytes.Count(all.Bytes(), []byte("\n")) != many {
+		t.Fatalf("%d lines in the archive", lines)
+	}
+	for what, other := range map[string]string{
+		"a changed line": strings.Replace(archive.String(), "u_1", "u_2", 1), "no line": "hello\n", "half a line": archive.String()[:20], "no id": `{"kind":"signed in"}` + "\n",
+	} {
+		if n, err := s.ForgetArchived(t.Context(), strings.NewReader(other), start); n != 0 || !errors.Is(err, ErrNotTheLog) {
+			t.Errorf("%s: %d, %v", what, n, err)
+		}
+	}
+	for i, want := range []int{many - 2, 0} { // the second time nothing is left to do
+		if n, err := s.ForgetArchived(t.Context(), bytes.NewReader(archive.Bytes()), start); n != want || err != nil {
+			t.Errorf("time %d: %d, %v", i+1, n, err)
+		}
+	}
+	events, err := s.Events(t.Context(), "", 10)
+	if err != nil || len(events) != 4 || events[0].Kind != "security log archived" || events[1].Kind != events[0].Kind ||
+		!strings.HasPrefix(events[1].Detail, fmt.Sprintf("%d entries, 2 to %d, SHA-256 ", archiveStep, archiveStep+1)) {
+		t.Errorf("%v, %v", events, err)
+	}
+	if err := s.db.Write(t.Context(), func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM security_events")
+		return err
+	}); err == nil {
+		t.Error("the log does not keep its entries any more")
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // SecurityEvent is the claims of a security event token. RFC 8417 §2.2. It has no
-// exp: what has happened does not expire.
+// exp: what has happened does not expire, and no ID token is without one (§4.5).
 type SecurityEvent struct {
 	Issuer      string         `json:"iss"`
 	Audience    string         `json:"aud"` // the client
@@ -18,7 +18,7 @@ type SecurityEvent struct {
 }
 
 // SubjectID says whom an event is about, in the format iss_sub. RFC 9493 §3.2.3.
-// A sub claim beside it would make the token look like an ID token: RFC 8417 §4.5.
+// A sub claim beside it would be one more thing that an ID token has.
 type SubjectID struct {
 	Format  string `json:"format"`
 	Issuer  string `json:"iss"`

@@ -29,6 +29,8 @@ type Doctor struct {
 	Out  io.Writer
 
 	wrong bool
+	runs  bool      // one of the three answers as it should
+	free  []program // whose ports nobody has
 }
 
 // program is one of the three, as the environment has it.
@@ -68,6 +70,7 @@ func (d *Doctor) Examine(ctx context.Context) bool {
 			d.other(ctx, p)
 		}
 	}
+	d.idle()
 	d.disk()
 	d.secrets()
 	d.proxies()
@@ -135,21 +138,34 @@ func (d *Doctor) port(ctx context.Context, p program) {
 			return
 		}
 		_ = listener.Close()
-		d.ok(p.name, "the port of %s is free: make run starts it", p.public)
+		d.free = append(d.free, p)
 		return
 	}
 	d.judge(p, a, err, "at "+p.public.String(), "start it, or correct "+p.variable+"_URL; if something else is there, stop that or choose another port: "+p.variable+"_URL=http://localhost:PORT")
 }
 
+// idle judges free ports: before a start they should be, but not beside programs
+// that run.
+func (d *Doctor) idle() {
+	for _, p := range d.free {
+		if d.runs {
+			d.bad(p.name, "does not run: nobody is at %s, and others of the three are there", "look at the end of its log and start it again: docker compose up -d "+p.name+", or make run once the others are stopped", p.public)
+			continue
+		}
+		d.ok(p.name, "the port of %s is free: make run starts it", p.public)
+	}
+}
+
 // other examines the way to another program, on the back channel and, where that
 // is another way, by its public URL.
 func (d *Doctor) other(ctx context.Context, p program) {
-	way := "at " + p.public.String()
+	way, todo := "at "+p.public.String(), "set "+p.variable+"_BACKCHANNEL_URL to how it is reached from here"
 	if p.back != "" {
 		way += " by " + p.back.String()
+		todo = "correct " + p.variable + "_BACKCHANNEL_URL"
 	}
 	a, err := d.ask(ctx, backchannel.Client(d.Env, patience), p.public.String())
-	d.judge(p, a, err, way, "start "+p.name+"; where it runs, set "+p.variable+"_BACKCHANNEL_URL to how it is reached from here")
+	d.judge(p, a, err, way, "start "+p.name+"; if it runs, "+todo)
 	if p.back == "" || err != nil {
 		return
 	}
@@ -202,6 +218,7 @@ func (d *Doctor) ask(ctx context.Context, client *http.Client, address string) (
 
 // judge says what an answer means, or its absence.
 func (d *Doctor) judge(p program, a answer, err error, way, todo string) {
+	d.runs = d.runs || err == nil
 	switch {
 	case errors.Is(err, errStranger):
 		d.bad(p.name, "something else answers %s: it is none of the three programs", "stop what is there, or correct "+p.variable+"_URL: another port, say", way)
@@ -212,13 +229,18 @@ func (d *Doctor) judge(p program, a answer, err error, way, todo string) {
 	case !a.ready:
 		d.bad(p.name, "answers %s and is not ready", "its database does not answer: look at its log, its disk and DATA_DIR", way)
 		return
-	case a.behind.Abs() > drift:
-		d.bad(p.name, "its clock is %s from ours", "let NTP set both clocks: tokens are refused that are not yet valid, or no more", a.behind.Abs())
+	case a.behind > drift:
+		d.bad(p.name, "its clock is %s behind ours", clocks, a.behind)
+		return
+	case -a.behind > drift:
+		d.bad(p.name, "its clock is %s ahead of ours", clocks, -a.behind)
 		return
 	}
 	d.ok(p.name, "answers %s and is ready", way)
 	d.identify(p)
 }
+
+const clocks = "let NTP set both clocks (timedatectl; a virtual machine that slept: restart Docker): tokens and proofs are refused that are not yet valid, or no more"
 
 func reason(err error) error {
 	var op *net.OpError
@@ -241,7 +263,11 @@ func (d *Doctor) identify(p program) {
 	defer resp.Body.Close()
 	var document map[string]any
 	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&document)
-	if name, _ := document[is.member].(string); name != p.public.String() {
+	switch name, _ := document[is.member].(string); name {
+	case p.public.String():
+	case "":
+		d.bad(p.name, "what answers is not %s: it has no %s", "correct "+p.variable+"_BACKCHANNEL_URL or "+p.variable+"_URL: the way leads to another program", p.name, is.member)
+	default:
 		d.bad(p.name, "it calls itself %q, and is %q here", "give "+p.variable+"_URL the same value for all three programs, byte for byte: it is the "+is.member+" in every token", name, p.public)
 	}
 }

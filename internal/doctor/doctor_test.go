@@ -30,6 +30,9 @@ func (p patient) start(t *testing.T) string {
 			if p.issuer != "" {
 				own = p.issuer
 			}
+			if own == "-" {
+				own = ""
+			}
 			_, _ = w.Write([]byte(`{"issuer":"` + own + `","resource":"` + own + `"}`))
 			return
 		}
@@ -63,11 +66,13 @@ func TestEachFindingSaysWhatToDo(t *testing.T) {
 		sound      bool
 	}{
 		{"all is well", well, nil, []string{"ok     authserver", "ok     acme", "ok     dreams", "ok     data"}, true},
-		{"a clock is ahead", patient{body: "ok\n", ahead: 20 * time.Second}, nil, []string{"WRONG  authserver", "its clock is", "NTP"}, false},
+		{"a clock is ahead", patient{body: "ok\n", ahead: 20 * time.Second}, nil, []string{"WRONG  authserver", "its clock is", "ahead of ours", "NTP"}, false},
+		{"a clock is behind", patient{body: "ok\n", ahead: -20 * time.Second}, nil, []string{"WRONG  authserver", "its clock is", "behind ours", "NTP"}, false},
 		{"a second is none", patient{body: "ok\n", ahead: time.Second}, nil, []string{"ok     authserver"}, true},
 		{"not ready", patient{status: 503}, nil, []string{"WRONG  authserver", "is not ready", "its database does not answer"}, false},
 		{"something else is there", patient{body: "<html>"}, nil, []string{"WRONG  authserver", "none of the three programs", "AUTHSERVER_URL"}, false},
 		{"another name", patient{body: "ok\n", issuer: "http://127.0.0.1:1"}, nil, []string{"WRONG  authserver", `it calls itself "http://127.0.0.1:1"`, "byte for byte"}, false},
+		{"another of the three", patient{body: "ok\n", issuer: "-"}, nil, []string{"WRONG  authserver", "what answers is not authserver", "AUTHSERVER_BACKCHANNEL_URL"}, false},
 		{"nobody is there", well, map[string]string{"AUTHSERVER_URL": nobody}, []string{"WRONG  authserver", "refused", "AUTHSERVER_BACKCHANNEL_URL"}, false},
 		{"a name that nobody knows", well, map[string]string{"AUTHSERVER_URL": "http://accounts.invalid:9"}, []string{"WRONG  authserver", "does not resolve", "/etc/hosts"}, false},
 		{"a way of its own", patient{body: "ok\n", issuer: "http://accounts.invalid:9"}, map[string]string{"AUTHSERVER_URL": "http://accounts.invalid:9", "AUTHSERVER_BACKCHANNEL_URL": "own"},
@@ -109,5 +114,35 @@ func TestEachFindingSaysWhatToDo(t *testing.T) {
 				t.Errorf("something wrong has no remedy:\n%s", out.String())
 			}
 		})
+	}
+}
+
+// From outside, before a start, free ports are well; beside programs that run
+// they are one that does not.
+func TestAFreePortIsWellBeforeAStartAlone(t *testing.T) {
+	free := func() string {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		return "http://" + listener.Addr().String()
+	}
+	for _, tt := range []struct {
+		name, acme, want string
+		sound            bool
+	}{
+		{"none runs", free(), "ok     dreams", true},
+		{"another one runs", patient{body: "ok\n"}.start(t), "WRONG  dreams      does not run", false},
+		{"another one runs, not ready", patient{status: 503}.start(t), "docker compose up -d dreams", false},
+	} {
+		env, err := environment.Parse(map[string]string{"AUTHSERVER_URL": free(), "ACME_URL": tt.acme, "DREAMS_URL": free(), "DATA_DIR": t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if sound := (&Doctor{Env: env, Now: time.Now, Out: &out}).Examine(t.Context()); sound != tt.sound || !strings.Contains(out.String(), tt.want) {
+			t.Errorf("%s: sound is %t\n%s", tt.name, sound, out.String())
+		}
 	}
 }

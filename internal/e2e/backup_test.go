@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -209,9 +210,62 @@ func othersRestored(t *testing.T, p *processes) {
 		if got := p.value(t, name, "PRAGMA integrity_check"); got != "ok" {
 			t.Errorf("%s: integrity_check: %s", name, got)
 		}
+		through := filepath.Join(t.TempDir(), "through a pipe")
+		sh := func(command string) (int, string) {
+			t.Helper()
+			one := p.exec(t, []string{"P=" + filepath.Join(p.bin, name), "FILE=" + through}, "sh", "-c", command)
+			return one.status(t), string(one.out.Bytes())
+		}
+		if status, said := sh(`"$P" backup - >"$FILE"`); status != 0 || !strings.Contains(said, "standard output: ") {
+			t.Errorf("%s: exit status %d, %q", name, status, said)
+		}
+		one = p.start(t, name)
+		if status := one.stop(t, syscall.SIGTERM); status != 0 {
+			t.Errorf("%s: exit status %d", name, status)
+		}
+		for command, want := range map[string]int{`"$P" restore - <"$FILE"`: 0, `head -c 9000 "$FILE" | "$P" restore -`: 2, `"$P" restore - </dev/null`: 2} {
+			if status, said := sh(command); status != want {
+				t.Errorf("%s: %s: exit status %d, %q", name, command, status, said)
+			}
+		}
+		if left, _ := filepath.Glob(filepath.Join(p.DataDir, ".*")); len(left) != 0 {
+			t.Errorf("%s: left behind: %v", name, left)
+		}
 		p.start(t, name)
 		if status, said := p.command(t, "authserver", "restore", file); status != 2 || !strings.Contains(said, "not a backup of this program") {
 			t.Errorf("%s's backup for authserver: exit status %d, %q", name, status, said)
+		}
+	}
+}
+
+// The security log leaves by an archive, while the server writes to it.
+func archivedSecurityLog(t *testing.T, p *processes) {
+	p.start(t, "authserver")
+	b := p.SignedIn(t, "alice")
+	p.Token(t, Credentials{"dreams-web", "wrong"}.Header(), url.Values{"grant_type": {"client_credentials"}})
+	waitFor(t, within, "the refusal is in the log", func() bool {
+		return strings.Contains(p.want(t, "authserver", "security-log"), `"kind":"request refused"`)
+	})
+	archive := filepath.Join(t.TempDir(), "security.jsonl")
+	content := p.want(t, "authserver", "security-log")
+	if err := os.WriteFile(archive, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.Authorize(b, p.Request("openid"))
+	if said := p.want(t, "authserver", "security-log", "--forget", archive); !strings.HasPrefix(said, strconv.Itoa(strings.Count(content, "\n"))+" entries") {
+		t.Errorf("%q", said)
+	}
+	p.Token(t, Credentials{"dreams-web", "wrong"}.Header(), url.Values{"grant_type": {"client_credentials"}})
+	waitFor(t, within, "the server goes on writing", func() bool {
+		left := p.want(t, "authserver", "security-log")
+		return strings.Contains(left, `"kind":"security log archived"`) && strings.Contains(left, `"kind":"request refused"`) && !strings.Contains(left, content)
+	})
+	if said := p.want(t, "authserver", "security-log", "--before", "2001-01-01"); said != "" {
+		t.Errorf("%q", said)
+	}
+	for _, args := range [][]string{{"--before", "yesterday"}, {"--forget", archive, "--after", "1"}, {"--forget", archive + "x"}, {"x"}} {
+		if status, said := p.command(t, "authserver", append([]string{"security-log"}, args...)...); status != 2 || strings.Count(said, "\n") != 1 {
+			t.Errorf("%v: exit status %d, %q", args, status, said)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"example.com/acme-dreams/internal/dpop"
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/program"
+	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/seed"
 	"example.com/acme-dreams/views"
 )
@@ -32,22 +33,24 @@ type server struct {
 	site  *site.Site
 
 	accesses *accesslog.Log
+	tap      *wiretap.Member // nil with WIRETAP=off
 }
 
 // New opens the database and puts the website and the API on one router.
 func New(ctx context.Context, c program.Config) (program.Server, error) {
+	c, tap := c.Listen(wiretap.ResourceServer)
 	data, err := store.Open(ctx, filepath.Join(c.Env.DataDir, "acme.db"), c.Now, c.Random)
 	if err != nil {
 		return nil, err
 	}
-	s, err := compose(ctx, c, data)
+	s, err := compose(ctx, c, data, tap)
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}
 	return s, nil
 }
 
-func compose(ctx context.Context, c program.Config, data *store.Store) (*server, error) {
+func compose(ctx context.Context, c program.Config, data *store.Store, tap *wiretap.Member) (*server, error) {
 	secret, err := ownSecret()
 	if err != nil {
 		return nil, err
@@ -100,7 +103,11 @@ func compose(ctx context.Context, c program.Config, data *store.Store) (*server,
 	website.Register(e)
 	e.GET("/static/*", echo.WrapHandler(static))
 	e.HEAD("/static/*", echo.WrapHandler(static))
-	s := &server{Handler: e, store: data, keys: keys, feed: feed, site: website, accesses: accesses}
+	s := &server{Handler: e, store: data, keys: keys, feed: feed, site: website, accesses: accesses, tap: tap}
+	if tap != nil {
+		e.POST(wiretap.Path, echo.WrapHandler(http.HandlerFunc(tap.Order)))
+		s.Handler = tap.Handler(e)
+	}
 	s.measure(c.Metrics)
 	return s, nil
 }
@@ -124,6 +131,7 @@ func (s *server) Work(ctx context.Context) {
 	all.Go(func() { s.feed.Work(ctx) })
 	all.Go(func() { s.site.Work(ctx) })
 	all.Go(func() { s.accesses.Work(ctx) })
+	all.Go(func() { s.tap.Work(ctx) })
 	all.Wait()
 }
 

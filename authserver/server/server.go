@@ -27,6 +27,7 @@ import (
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/outbound"
 	"example.com/acme-dreams/internal/program"
+	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/seed"
 )
 
@@ -40,16 +41,19 @@ type Server struct {
 	log       *slog.Logger
 	now       func() time.Time
 	metadata  echo.HandlerFunc
+	tap       *wiretap.Member // nil with WIRETAP=off
+	handler   http.Handler
 }
 
 // New opens the database, fills it where it is empty, and puts everything
 // together.
 func New(ctx context.Context, c program.Config) (program.Server, error) {
+	c, tap := c.Listen(wiretap.AuthorizationServer)
 	db, err := openStore(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: db, log: c.Log, now: c.Now}
+	s := &Server{store: db, log: c.Log, now: c.Now, tap: tap}
 	if err := s.compose(ctx, c, password.New(c.Random)); err != nil {
 		_ = db.Close()
 		return nil, err
@@ -115,10 +119,17 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		Ready: s.store.Ready, Error: s.endpoints.Error, CrossOrigin: endpoint.CrossOriginPath, Largest: endpoint.Largest,
 	})
 	table := s.routes(s.endpoints)
+	if s.tap != nil {
+		table = append(table, Route{http.MethodPost, wiretap.Path, echo.WrapHandler(http.HandlerFunc(s.tap.Order)), "", "ours", false})
+	}
 	if s.metadata, err = s.endpoints.Metadata(metadataPaths(table)); err != nil {
 		return err
 	}
 	mount(s.router, s.endpoints, table)
+	s.handler = s.router
+	if s.tap != nil {
+		s.handler = s.tap.Handler(s.router)
+	}
 	s.measure(c.Metrics)
 	return nil
 }
@@ -150,7 +161,7 @@ type subjectTokens struct {
 // Rules lists every check of the program.
 func Rules() []check.Rule { return append(endpoint.Rules(), grant.Rules()...) }
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // purgeInterval is how often what has expired is forgotten.
 const purgeInterval = 5 * time.Minute
@@ -162,6 +173,7 @@ func (s *Server) Work(ctx context.Context) {
 	all.Go(func() { s.notifier.Work(ctx) })
 	all.Go(func() { s.purge(ctx) })
 	all.Go(func() { s.expire(ctx) })
+	all.Go(func() { s.tap.Work(ctx) })
 	all.Wait()
 }
 

@@ -31,6 +31,7 @@ type Classroom struct {
 	Now      func() time.Time
 	Random   io.Reader
 	Back     http.RoundTripper // records where a context has a recording
+	Room     *wiretap.Room     // where recordings are; nil with WIRETAP=off
 	Store    *store.Store
 	Sessions *session.Sessions
 
@@ -178,9 +179,8 @@ func (c *Classroom) run(e echo.Context, v Visit) error {
 	if v.Connection.ID != "" && !v.Connection.Ended() {
 		run.Connection, run.Scope = v.Connection.ID, v.Connection.Scope
 	}
-	if c.Env.Wiretap {
-		run.Recording = &wiretap.Recording{}
-	}
+	run.Recording = c.Room.Open(ctx, nil)
+	wiretap.Adopt(ctx, run.Recording)
 	return c.goOn(e, run, l.Run(wiretap.With(ctx, run.Recording), run))
 }
 
@@ -203,7 +203,6 @@ func (c *Classroom) returned(e echo.Context, attempt flow.Attempt, denied *flow.
 	if lab {
 		run.Tell("Your browser brings the answer", "The same list of checks judges it as every answer that comes to Dreams: state, iss, and the rest.")
 	}
-	run.Recording.Browser(wiretap.Client, http.MethodGet, c.Env.DreamsURL.String()+e.Request().URL.RequestURI(), http.StatusSeeOther, "", c.Now())
 	ctx := wiretap.With(e.Request().Context(), run.Recording)
 	if denied != nil && l.Denied != nil {
 		return c.goOn(e, run, l.Denied(ctx, run, attempt, denied))

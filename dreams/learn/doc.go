@@ -27,7 +27,7 @@
 // to do for it. Run tells the rest to its *Run:
 //
 //	run.Say("…")                 a caption for the next message
-//	run.Recording.Browser(…)     a step of the browser's, which no transport sees
+//	run.Recording.Browser(…)     a step of the browser’s, which no program hears
 //	run.Decode("…", token)       a token to be taken apart
 //	run.Answer("…", answer)      what Acme said; c.Call(ctx, path, token) asks it
 //	run.Tell("…", "…")           the same, with what the message proves

@@ -212,7 +212,7 @@ func (c *Classroom) loggedOut(e echo.Context, _ Visit) error {
 // knock opens an address of the authorization server as somebody would who has no
 // session there, and returns the error that its page names.
 func (r *Run) knock(ctx context.Context, address string) (Answer, string, error) {
-	req, err := http.NewRequestWithContext(wiretap.Without(ctx), http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return Answer{}, "", err
 	}
@@ -229,7 +229,6 @@ func (r *Run) knock(ctx context.Context, address string) (Answer, string, error)
 	if err != nil {
 		return Answer{}, "", &flow.Unreachable{Err: err}
 	}
-	r.Recording.Browser(wiretap.AuthorizationServer, http.MethodGet, address, resp.StatusCode, resp.Header.Get("Location"), r.room.Now())
 	code := ""
 	if found := errorOnPage.FindSubmatch(body); found != nil {
 		code = string(found[1])

@@ -5,7 +5,6 @@ import (
 	"net/url"
 
 	"example.com/acme-dreams/dreams/flow"
-	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/views"
 )
 
@@ -89,7 +88,7 @@ func (c *Classroom) leaveForGood(ctx context.Context, run *Run, attempt flow.Att
 	}
 	bench.stage = "left"
 	run.Tell("Your browser leaves, with a hint whose session it is", "id_token_hint says who asks and for whom, so nobody has to be asked whether they mean it.")
-	run.Recording.Browser(wiretap.AuthorizationServer, "GET", to, 0, "", c.Now())
+	run.Recording.Going(to)
 	run.Redirect(to, own(to, "state"))
 	return nil
 }

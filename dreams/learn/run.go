@@ -108,7 +108,7 @@ func (forgotten) BeginAttempt(context.Context, flow.Attempt) error { return nil 
 // leave sends the browser away. What happens there is the person's and the
 // server's: Dreams sees none of it.
 func (r *Run) leave(to, state string) {
-	r.Recording.Browser(wiretap.AuthorizationServer, http.MethodGet, to, 0, "", r.room.Now())
+	r.Recording.Going(to)
 	r.Redirect(to, state)
 }
 

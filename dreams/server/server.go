@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -22,7 +21,6 @@ import (
 	"example.com/acme-dreams/dreams/store"
 	"example.com/acme-dreams/dreams/travelapi"
 	"example.com/acme-dreams/internal/check"
-	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/program"
 	"example.com/acme-dreams/internal/wiretap"
@@ -32,6 +30,8 @@ import (
 // Server is Dreams, composed.
 type Server struct {
 	echo      *echo.Echo
+	handler   http.Handler
+	room      *wiretap.Room // nil with WIRETAP=off
 	site      *site.Site
 	store     *store.Store
 	catalogue *catalogue.Keeper
@@ -43,6 +43,7 @@ type Server struct {
 // New opens the database and puts the parts together. It talks to nobody: the
 // other two programs may come up later.
 func New(ctx context.Context, c program.Config) (program.Server, error) {
+	c, room := c.OpenRoom()
 	web, err := client("dreams-web")
 	if err != nil {
 		return nil, err
@@ -59,8 +60,6 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Hears what is sent for a lesson, and nothing else.
-	c.Back = &wiretap.Transport{Base: c.Back, From: wiretap.Client, To: addressee(c.Env), Now: c.Now}
 	accounts := flow.NewAuthorizationServer(c.Env.AuthserverURL.String(), c.Back)
 	// What Dreams does for itself uses a client of its own, so that neither
 	// secret opens more than it has to.
@@ -87,7 +86,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		SecurityEvents: &flow.SecurityEvents{Server: accounts, Client: dreams, Kept: db, Checks: c.Checks, Now: c.Now},
 	}
 	classroom := (&learn.Classroom{
-		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Back: c.Back, Store: db, Sessions: pages.Sessions,
+		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Back: c.Back, Store: db, Sessions: pages.Sessions, Room: room,
 		Server: accounts, Code: pages.Code, Refresh: pages.Refresh, Revoke: revocation,
 		Exchange:  &flow.TokenExchange{Server: accounts, Client: dreams, Now: c.Now},
 		Bearer:    &flow.JWTBearer{Server: accounts, Client: "dreams-batch", Key: batchKey, Now: c.Now, Random: c.Random},
@@ -115,22 +114,16 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	for _, route := range classroom.Routes(pages.Page) {
 		s.echo.Add(route.Method, route.Path, route.Handler)
 	}
+	s.handler = s.echo
+	if room != nil {
+		s.room = room
+		s.echo.POST(wiretap.Path, echo.WrapHandler(http.HandlerFunc(room.Deliver)))
+		s.echo.POST(wiretap.ConfirmPath, echo.WrapHandler(http.HandlerFunc(room.Confirm)))
+		s.handler = room.Handler(s.echo)
+	}
 	s.clients.mount(s.echo, pages)
 	s.measure(c.Metrics)
 	return s, nil
-}
-
-// addressee tells for a recording who is called.
-func addressee(env environment.Environment) func(*url.URL) wiretap.Party {
-	return func(u *url.URL) wiretap.Party {
-		switch u.Host {
-		case env.AuthserverURL.Host():
-			return wiretap.AuthorizationServer
-		case env.AcmeURL.Host():
-			return wiretap.ResourceServer
-		}
-		return wiretap.Client
-	}
 }
 
 // signingKey is what dreams-batch signs with.
@@ -151,7 +144,7 @@ func client(id string) (seed.Client, error) {
 	return seed.Client{}, fmt.Errorf("seed/clients.json has no client %s", id)
 }
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // Close closes the database.
 func (s *Server) Close() error { return s.store.Close() }
@@ -164,6 +157,7 @@ func (s *Server) Work(ctx context.Context) {
 	group.Go(func() { s.every(ctx, time.Hour, "sweep", s.store.Sweep) })
 	group.Go(func() { s.every(ctx, time.Minute, "revoke", s.giveBack) })
 	group.Go(func() { s.site.Night.Work(ctx) })
+	group.Go(func() { s.room.Work(ctx) })
 	if s.smtp != nil {
 		group.Go(func() { s.every(ctx, 5*time.Second, "deliver", s.deliver) })
 	}

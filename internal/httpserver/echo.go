@@ -22,6 +22,7 @@ import (
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/metrics"
 	"example.com/acme-dreams/internal/tracing"
+	"example.com/acme-dreams/internal/wiretap"
 )
 
 // Settings is what the programs' servers differ in.
@@ -135,10 +136,10 @@ func Client(c echo.Context, id string) { c.Set(clientKey, id) }
 // and not the address: what a path or a query holds may be a secret.
 func (s Settings) observe(e *echo.Echo) echo.MiddlewareFunc {
 	requests := s.Metrics.Requests()
-	routes := sync.OnceValue(func() map[string]bool { // complete when the first request comes
-		all := map[string]bool{}
+	routes := sync.OnceValue(func() map[string]string { // complete when the first request comes
+		all := map[string]string{}
 		for _, r := range e.Routes() {
-			all[r.Path] = true
+			all[r.Path], all[r.Method+r.Path] = r.Name, r.Name
 		}
 		return all
 	})
@@ -150,9 +151,10 @@ func (s Settings) observe(e *echo.Echo) echo.MiddlewareFunc {
 				c.Error(err)
 			}
 			took, r, status, route := time.Since(start), c.Request(), c.Response().Status, c.Path()
-			if !routes()[route] {
+			if _, known := routes()[route]; !known {
 				route = "other" // where there is none Echo gives the path as it came
 			}
+			wiretap.Routed(r.Context(), route, routes()[r.Method+route])
 			requests.Observe(route, r.Method, status, took)
 			tracing.Route(r.Context(), r.Method, route)
 			if !s.Log.Enabled(r.Context(), slog.LevelDebug) {

@@ -4,7 +4,7 @@ package imports
 
 // infrastructure is what every program is composed with.
 var infrastructure = []string{
-	"internal/backchannel", "internal/check", "internal/dpop", "internal/environment", "internal/httpserver", "internal/metrics", "internal/outbound", "internal/picture", "internal/program", "internal/sqlite", "internal/tracing",
+	"internal/backchannel", "internal/check", "internal/dpop", "internal/environment", "internal/httpserver", "internal/metrics", "internal/outbound", "internal/picture", "internal/program", "internal/sqlite", "internal/tracing", "internal/wiretap",
 }
 
 // mayImport has a line for every package of ours: the packages of ours that it
@@ -49,15 +49,16 @@ var mayImport = map[string][]string{
 	"dreams/catalogue": {"dreams/offers", "dreams/travelapi"},
 	"dreams/session":   {"dreams/flow"},
 	"dreams/store":     {"dreams/catalogue", "dreams/flow", "dreams/offers", "dreams/session", "internal/sqlite"},
-	"dreams/page":      {"dreams/offers", "views"},
+	"dreams/page":      {"dreams/offers", "dreams/wire", "views"},
+	"dreams/wire":      {"internal/wiretap"}, // what a recording shows
 	"dreams/night":     {"dreams/flow", "dreams/store"},
 	"dreams/site":      append([]string{"dreams/catalogue", "dreams/flow", "dreams/night", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "seed", "views"}, infrastructure...),
-	"dreams/learn":     append([]string{"dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "internal/wiretap", "seed", "views"}, infrastructure...),
+	"dreams/learn":     append([]string{"dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "dreams/wire", "seed", "views"}, infrastructure...),
 	"dreams/spa":       {"dreams/flow", "dreams/page", "internal/environment", "views"},
 	"dreams/widget":    {"dreams/flow", "dreams/page", "internal/environment", "views"},
 	"dreams/tv":        {"dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/travelapi", "internal/environment", "views"},
 	"dreams/cli":       {"dreams/flow", "dreams/offers", "dreams/travelapi", "internal/backchannel", "internal/check", "internal/environment"},
-	"dreams/server":    append([]string{"dreams/...", "internal/wiretap", "seed", "views"}, infrastructure...),
+	"dreams/server":    append([]string{"dreams/...", "seed", "views"}, infrastructure...),
 
 	"internal/check":       {},
 	"internal/dpop":        {"internal/check"},
@@ -71,8 +72,8 @@ var mayImport = map[string][]string{
 	"internal/source":      {"."},
 	"internal/picture":     {},
 	"internal/tracing":     {},
-	"internal/httpserver":  {"internal/environment", "internal/metrics", "internal/tracing"},
-	"internal/program":     {"internal/backchannel", "internal/check", "internal/doctor", "internal/environment", "internal/httpserver", "internal/metrics", "internal/sqlite", "internal/tracing"},
+	"internal/httpserver":  {"internal/environment", "internal/metrics", "internal/tracing", "internal/wiretap"},
+	"internal/program":     {"internal/backchannel", "internal/check", "internal/doctor", "internal/environment", "internal/httpserver", "internal/metrics", "internal/sqlite", "internal/tracing", "internal/wiretap"},
 	"internal/doctor":      {"internal/backchannel", "internal/environment"},
 	"internal/dev":         {"internal/doctor", "internal/environment", "seed"},
 

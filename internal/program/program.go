@@ -25,6 +25,7 @@ import (
 	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/metrics"
 	"example.com/acme-dreams/internal/tracing"
+	"example.com/acme-dreams/internal/wiretap"
 )
 
 // Config is what a server is composed from. Time and randomness are fields, so
@@ -39,6 +40,8 @@ type Config struct {
 	Back http.RoundTripper
 	// Metrics is what the program counts; nil: nothing.
 	Metrics *metrics.Registry
+	// Clock is the room's, which people may move; nil: time is the world's.
+	Clock *wiretap.Clock
 }
 
 // ShowMetrics tells whether the program shows its metrics at its public

@@ -13,14 +13,13 @@ import (
 )
 
 func client(base http.RoundTripper) *http.Client {
-	return &http.Client{Transport: &Transport{
-		Base: base, From: Client, To: func(*url.URL) Party { return AuthorizationServer }, Now: time.Now,
-	}}
+	tap := newTap(Client, time.Now, func(*url.URL) Party { return AuthorizationServer }, func(found) {})
+	return &http.Client{Transport: tap.Transport(base)}
 }
 
-// post sends a body to a server that answers with another, and returns what the
+// send sends a body to a server that answers with another, and returns what the
 // server got.
-func post(t *testing.T, ctx context.Context, contentType, body, answer string) (got string) {
+func send(t *testing.T, ctx context.Context, contentType, body, answer string) (got string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
@@ -52,7 +51,7 @@ const form = "application/x-www-form-urlencoded"
 func TestAnExchangeIsRecordedAsItWas(t *testing.T) {
 	r := &Recording{}
 	r.Say("asks for a token")
-	post(t, With(t.Context(), r), form, "grant_type=refresh_token&refresh_token=rt_1", `{"access_token":"at_1"}`)
+	send(t, With(t.Context(), r), form, "grant_type=refresh_token&refresh_token=rt_1", `{"access_token":"at_1"}`)
 	all, dropped := r.Exchanges()
 	if len(all) != 1 || dropped != 0 {
 		t.Fatalf("%d exchanges", len(all))
@@ -70,7 +69,7 @@ func TestPasswordsAndCookiesAreNeverRecorded(t *testing.T) {
 		"application/json": `{"username":"alice","password":"hunter2"}`,
 	} {
 		r := &Recording{}
-		if got := post(t, With(t.Context(), r), contentType, body, `{"password":"hunter2"}`); got != body {
+		if got := send(t, With(t.Context(), r), contentType, body, `{"password":"hunter2"}`); got != body {
 			t.Errorf("what was sent has changed: %s", got)
 		}
 		all, _ := r.Exchanges()
@@ -88,7 +87,7 @@ func TestPasswordsAndCookiesAreNeverRecorded(t *testing.T) {
 
 func TestAPasswordInABodyThatIsCutIsNotRecordedEither(t *testing.T) {
 	r := &Recording{}
-	post(t, With(t.Context(), r), form, "password=hunter2&x="+strings.Repeat("a", MaxBody), "{}")
+	send(t, With(t.Context(), r), form, "password=hunter2&x="+strings.Repeat("a", MaxBody), "{}")
 	all, _ := r.Exchanges()
 	if strings.Contains(all[0].Request.Body, "hunter2") || !all[0].Request.Truncated {
 		t.Errorf("%.40s", all[0].Request.Body)
@@ -99,7 +98,7 @@ func TestBodiesAndExchangesAreBounded(t *testing.T) {
 	r := &Recording{}
 	ctx := With(t.Context(), r)
 	large := strings.Repeat("a", 3*MaxBody)
-	if got := post(t, ctx, "text/plain", large, large); got != large {
+	if got := send(t, ctx, "text/plain", large, large); got != large {
 		t.Error("what was sent has changed")
 	}
 	all, _ := r.Exchanges()
@@ -115,16 +114,16 @@ func TestBodiesAndExchangesAreBounded(t *testing.T) {
 }
 
 func TestWithoutARecordingNothingIsHeard(t *testing.T) {
-	post(t, t.Context(), form, "a=b", "{}")
+	send(t, t.Context(), form, "a=b", "{}")
 	var none *Recording
-	post(t, With(t.Context(), none), form, "a=b", "{}")
+	send(t, With(t.Context(), none), form, "a=b", "{}")
 	none.Say("x")
 	none.Browser(Client, "GET", "http://x", 200, "", time.Now())
 	if all, _ := none.Exchanges(); all != nil {
 		t.Errorf("%v", all)
 	}
 	r := &Recording{}
-	post(t, Without(With(t.Context(), r)), form, "a=b", "{}")
+	send(t, Without(With(t.Context(), r)), form, "a=b", "{}")
 	if all, _ := r.Exchanges(); all != nil {
 		t.Errorf("%v", all)
 	}

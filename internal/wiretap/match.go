@@ -1,0 +1,160 @@
+package wiretap
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// A program keeps what it heard for a moment: the browser may be here with a
+// value before we are told that it belongs to a run.
+const (
+	ringExchanges = 128
+	ringBytes     = 2 << 20
+	ringAge       = 30 * time.Second
+	watchedFor    = 20 * time.Minute // after the run was last spoken of
+	maxWatched    = 100
+	maxLinks      = 2000
+)
+
+// matcher finds the runs that an exchange belongs to.
+type matcher struct {
+	mu    sync.Mutex
+	runs  map[string]*watched
+	ring  []*held
+	bytes int
+}
+
+type watched struct {
+	trace string
+	links map[string]bool
+	until time.Time
+}
+
+type held struct {
+	e     Exchange
+	links []string
+	at    time.Time
+	given []string // the runs that have it
+	bytes int
+}
+
+// found is an exchange of a run, and what it adds to how we know the run.
+type found struct {
+	run      string
+	e        Exchange
+	newLinks []string
+}
+
+// watch adds what a run is known by, and finds what was heard already. fresh is
+// what was new.
+func (m *matcher) watch(run, trace string, links []string, now time.Time) (fresh []string, before []found) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w := m.runs[run]
+	if w == nil {
+		m.forget(now)
+		if len(m.runs) >= maxWatched {
+			return nil, nil
+		}
+		w = &watched{links: map[string]bool{}}
+		if m.runs == nil {
+			m.runs = map[string]*watched{}
+		}
+		m.runs[run] = w
+	}
+	w.until = now.Add(watchedFor)
+	if trace != "" {
+		w.trace = trace
+		w.links[traceLink(trace)] = true
+	}
+	fresh = w.learn(links)
+	return fresh, m.search()
+}
+
+func (w *watched) learn(links []string) (fresh []string) {
+	for _, l := range links {
+		if !w.links[l] && len(w.links) < maxLinks {
+			w.links[l] = true
+			fresh = append(fresh, l)
+		}
+	}
+	return fresh
+}
+
+// offer keeps an exchange, and finds whose it is.
+func (m *matcher) offer(e Exchange, now time.Time) []found {
+	h := &held{e: e, links: links(e), at: now, bytes: len(e.URL) + len(e.Request.Body) + len(e.Response.Body) + 500}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ring, m.bytes = append(m.ring, h), m.bytes+h.bytes
+	for len(m.ring) > ringExchanges || m.bytes > ringBytes || (len(m.ring) > 0 && now.Sub(m.ring[0].at) > ringAge) {
+		m.bytes -= m.ring[0].bytes
+		m.ring = m.ring[1:]
+	}
+	return m.search()
+}
+
+// search goes through what is kept until nothing more is found: what an
+// exchange is known by may lead to the next.
+func (m *matcher) search() (all []found) {
+	for again := true; again; {
+		again = false
+		for _, h := range m.ring {
+			for id, w := range m.runs {
+				if slices.Contains(h.given, id) || !m.belongs(h, w) {
+					continue
+				}
+				h.given = append(h.given, id)
+				fresh := w.learn(h.links)
+				all = append(all, found{id, h.e, fresh})
+				again = again || len(fresh) > 0
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b found) int { return a.e.Start.Compare(b.e.Start) })
+	return all
+}
+
+// belongs: by the trace that it names, where that is a run's, or by a value. What
+// names one run is no other's, also where both use the same token.
+func (m *matcher) belongs(h *held, w *watched) bool {
+	for _, other := range m.runs {
+		if other.trace != "" && other.trace == h.e.Trace {
+			return other == w
+		}
+	}
+	return slices.ContainsFunc(h.links, func(l string) bool { return w.links[l] })
+}
+
+// forget drops runs of which nobody has spoken for long; the caller holds the lock.
+func (m *matcher) forget(now time.Time) {
+	for id, w := range m.runs {
+		if now.After(w.until) {
+			delete(m.runs, id)
+		}
+	}
+}
+
+// all is what every run is known by.
+func (m *matcher) all() map[string]watching {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[string]watching{}
+	for id, w := range m.runs {
+		one := watching{Trace: w.trace}
+		for l := range w.links {
+			one.Links = append(one.Links, l)
+		}
+		all[id] = one
+	}
+	return all
+}
+
+// watching tells whether a run is watched.
+func (m *matcher) watching(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forget(now)
+	return len(m.runs) > 0
+}

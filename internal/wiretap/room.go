@@ -1,0 +1,289 @@
+package wiretap
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Room is where recordings are: Dreams's. It tells the other programs what to
+// listen for. A nil one records nothing.
+type Room struct {
+	*Tap
+	clock   *Clock
+	log     *slog.Logger
+	members []*listened
+
+	mu    sync.Mutex
+	runs  map[string]*Recording
+	order []string // of runs, oldest first
+}
+
+// MaxRuns is how many recordings a room holds. They hold tokens that work, so
+// they stay in memory and are gone with the program.
+const MaxRuns = 200
+
+// listened is another program, as the room knows it.
+type listened struct {
+	party Party
+	url   string
+	key   string
+	back  *http.Client
+
+	mu      sync.Mutex
+	pending map[string]watching
+	kick    chan struct{}
+	sending sync.Mutex
+}
+
+// NewRoom makes the room of Dreams; others are the public URLs of the programs
+// that it listens to.
+func NewRoom(clock *Clock, others map[Party]string, to func(*url.URL) Party, back http.RoundTripper, log *slog.Logger) *Room {
+	r := &Room{clock: clock, log: log, runs: map[string]*Recording{}}
+	r.Tap = newTap(Client, clock.Now, to, r.take)
+	r.on.Store(true)
+	for _, party := range []Party{AuthorizationServer, ResourceServer} {
+		r.members = append(r.members, &listened{
+			party: party, url: others[party], key: newID(32), back: direct(back, 2*time.Second),
+			pending: map[string]watching{}, kick: make(chan struct{}, 1),
+		})
+	}
+	return r
+}
+
+// readyWithin is how long a run waits for the other programs to listen. One that
+// does not answer is missing in the recording, which says so.
+const readyWithin = 500 * time.Millisecond
+
+// Open begins a recording. Once it returns, the other programs listen.
+func (r *Room) Open(ctx context.Context, gate Gate) *Recording {
+	if r == nil {
+		return nil
+	}
+	recording := &Recording{ID: newID(8), Trace: newID(16), Gate: gate}
+	r.mu.Lock()
+	if len(r.order) >= MaxRuns {
+		delete(r.runs, r.order[0])
+		r.order = r.order[1:]
+	}
+	r.runs[recording.ID] = recording
+	r.order = append(r.order, recording.ID)
+	r.mu.Unlock()
+	r.matcher.watch(recording.ID, recording.Trace, nil, r.now())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWithin)
+	defer cancel()
+	var told sync.WaitGroup
+	for _, m := range r.members {
+		m.tell(recording.ID, watching{Trace: recording.Trace})
+		told.Go(func() {
+			if err := r.send(ctx, m); err != nil {
+				r.log.Info("a program is not heard", "party", m.party, "error", err)
+				recording.Miss(Gap{At: r.now(), Party: m.party, Why: "it did not answer when we asked it to listen: what it receives and checks is missing here"})
+			}
+		})
+	}
+	told.Wait()
+	return recording
+}
+
+// Recording returns a recording by its ID; nil: there is none.
+func (r *Room) Recording(id string) *Recording {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.runs[id]
+}
+
+// take gives what Dreams heard to its run, and tells the others by what else the
+// run is known.
+func (r *Room) take(f found) {
+	if f.e.ID != "" {
+		r.Recording(f.run).Receive(f.e)
+	}
+	if len(f.newLinks) == 0 {
+		return
+	}
+	for _, m := range r.members {
+		m.tell(f.run, watching{Links: f.newLinks})
+	}
+}
+
+// takeFrom is take for what another program heard.
+func (r *Room) takeFrom(h heard) {
+	recording := r.Recording(h.Run)
+	if recording == nil {
+		return
+	}
+	recording.Receive(h.Exchange)
+	fresh, before := r.matcher.watch(h.Run, "", h.Links, r.now())
+	for _, f := range append(before, found{run: h.Run, newLinks: fresh}) {
+		r.take(f)
+	}
+}
+
+func (m *listened) tell(run string, w watching) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.pending[run]
+	if w.Trace != "" {
+		now.Trace = w.Trace
+	}
+	now.Links = append(now.Links, w.Links...)
+	m.pending[run] = now
+	select {
+	case m.kick <- struct{}{}:
+	default:
+	}
+}
+
+var errDeaf = errors.New("wiretap: the program does not listen")
+
+// send gives a program its orders.
+func (r *Room) send(ctx context.Context, m *listened) error {
+	m.sending.Lock()
+	defer m.sending.Unlock()
+	m.mu.Lock()
+	o := order{Key: m.key, Ahead: r.clock.Ahead().Milliseconds(), Runs: m.pending}
+	m.pending = map[string]watching{}
+	m.mu.Unlock()
+	status, err := post(ctx, m.back, m.url+Path, "", o)
+	if err == nil && status == http.StatusConflict { // it has not heard of us, or was started again
+		o.Fresh, o.Runs = true, r.matcher.all()
+		status, err = post(ctx, m.back, m.url+Path, "", o)
+	}
+	if err == nil && status == http.StatusNoContent {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for run, w := range o.Runs { // another time
+		later := m.pending[run]
+		if later.Trace == "" {
+			later.Trace = w.Trace
+		}
+		later.Links = append(w.Links, later.Links...)
+		if len(later.Links) < maxLinks {
+			m.pending[run] = later
+		}
+	}
+	if err == nil {
+		err = errDeaf
+	}
+	return err
+}
+
+// Work gives the other programs their orders.
+func (r *Room) Work(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	var all sync.WaitGroup
+	for _, m := range r.members {
+		all.Go(func() { r.keepTelling(ctx, m) })
+	}
+	all.Wait()
+}
+
+// again is how soon a program that was started again learns what the room wants.
+const again = 5 * time.Second
+
+func (r *Room) keepTelling(ctx context.Context, m *listened) {
+	ticker := time.NewTicker(again)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.kick:
+		case <-ticker.C:
+			if r.clock.Ahead() == 0 && !r.matcher.watching(r.now()) {
+				continue
+			}
+		}
+		if err := r.send(ctx, m); err != nil && ctx.Err() == nil {
+			r.log.Debug("a program is not heard", "party", m.party, "error", err)
+		}
+	}
+}
+
+// Ahead is how far the room's clock is ahead.
+func (r *Room) Ahead() time.Duration {
+	if r == nil {
+		return 0
+	}
+	return r.clock.Ahead()
+}
+
+// Move moves the room's clock, and returns once the other programs have moved
+// theirs. An error names who did not.
+func (r *Room) Move(ctx context.Context, ahead time.Duration) error {
+	r.clock.set(ahead)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var errs error
+	for _, m := range r.members {
+		if err := r.send(ctx, m); err != nil {
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
+}
+
+// Confirm tells a program whether an order was ours.
+func (r *Room) Confirm(w http.ResponseWriter, req *http.Request) {
+	var asked struct {
+		Party Party  `json:"party"`
+		Sum   string `json:"key_sha256"`
+	}
+	_ = json.NewDecoder(io.LimitReader(req.Body, 4<<10)).Decode(&asked)
+	for _, m := range r.members {
+		sum := sha256.Sum256([]byte(m.key))
+		if m.party == asked.Party && subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(asked.Sum)) == 1 {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
+	http.Error(w, "this is not our order", http.StatusNotFound)
+}
+
+// Deliver takes what a program heard.
+func (r *Room) Deliver(w http.ResponseWriter, req *http.Request) {
+	var d delivery
+	from := (*listened)(nil)
+	for _, m := range r.members {
+		if subtle.ConstantTimeCompare([]byte(m.key), []byte(bearer(req))) == 1 {
+			from = m
+		}
+	}
+	if from == nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "expected the key of one of our orders", http.StatusUnauthorized)
+		return
+	}
+	if err := json.NewDecoder(req.Body).Decode(&d); err != nil {
+		http.Error(w, "expected what was heard, as JSON", http.StatusBadRequest)
+		return
+	}
+	runs := map[string]bool{}
+	for _, h := range d.Heard {
+		runs[h.Run] = true
+		r.takeFrom(h)
+	}
+	if d.Lost > 0 {
+		for id := range runs {
+			r.Recording(id).Miss(Gap{At: r.now(), Party: from.party, Lost: d.Lost, Why: "more happened at once than it could tell"})
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

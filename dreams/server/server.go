@@ -146,6 +146,9 @@ func client(id string) (seed.Client, error) {
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
+// Room is where recordings are; nil with WIRETAP=off.
+func (s *Server) Room() *wiretap.Room { return s.room }
+
 // Close closes the database.
 func (s *Server) Close() error { return s.store.Close() }
 

@@ -31,6 +31,7 @@ import (
 	"example.com/acme-dreams/internal/metrics"
 	"example.com/acme-dreams/internal/program"
 	"example.com/acme-dreams/internal/tracing"
+	"example.com/acme-dreams/internal/wiretap"
 )
 
 // Options change a World. The zero value is the three programs as they are.
@@ -63,6 +64,7 @@ type World struct {
 
 	stop  []func()
 	backs []*http.Transport // the programs' connections to one another
+	room  *wiretap.Room     // where Dreams keeps recordings; nil with WIRETAP=off
 }
 
 // Clock is what the programs take for the time.
@@ -169,6 +171,9 @@ func (w *World) start(t testing.TB, listener net.Listener, name string, o Option
 	if err != nil {
 		cancel()
 		t.Fatal(err)
+	}
+	if d, is := server.(*dreams.Server); is {
+		w.room = d.Room()
 	}
 	handler := tracer.Handler(server)
 	if o.Eavesdrop != nil {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -103,6 +104,16 @@ func (r *Room) Recording(id string) *Recording {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.runs[id]
+}
+
+// IDs names the recordings, oldest first.
+func (r *Room) IDs() []string {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.order)
 }
 
 // take gives what Dreams heard to its run, and tells the others by what else the

@@ -81,7 +81,7 @@ func (s Search) Find(catalogue []Package) (Page, error) {
 		}
 		catalogue = catalogue[last+1:]
 	}
-	page := Page{Packages: make([]Package, 0, s.Limit)}
+	page := Page{Packages: make([]Package, 0, min(s.Limit, len(catalogue)))}
 	for _, p := range catalogue {
 		if !s.Matches(p) {
 			continue

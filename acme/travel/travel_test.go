@@ -127,6 +127,9 @@ func TestAPageGoesOnBehindItsCursor(t *testing.T) {
 	if exact, _ := (travel.Search{Limit: 3}).Find(catalogue); exact.Next != "" {
 		t.Error("the last page has a cursor")
 	}
+	if all, _ := (travel.Search{Limit: 10_000}).Find(catalogue); len(all.Packages) != 3 || cap(all.Packages) > 3 {
+		t.Errorf("%d packages, and room for %d", len(all.Packages), cap(all.Packages))
+	}
 }
 
 func TestRecommendations(t *testing.T) {

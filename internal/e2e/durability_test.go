@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,9 @@ func TestThePrograms(t *testing.T) {
 		"what is answered is on disk":                                   syncedBeforeTheAnswer,
 		"acme and dreams are backed up and restored":                    othersRestored,
 		"a full disk is a 503, and passes":                              fullDisk,
+		"a full disk of Acme and Dreams is a 503, and passes":           fullDiskOfOthers,
 		"a database that cannot be opened is one line":                  startedOnABadDatabase,
+		"a database that can only be read is one line":                  startedOnAReadOnlyDatabase,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,12 +121,23 @@ func (p *processes) run(t testing.TB, name string, variables ...string) *process
 
 func (p *processes) exec(t testing.TB, variables []string, command ...string) *process {
 	t.Helper()
+	one := p.prepare(variables, command...)
+	one.begin(t)
+	return one
+}
+
+func (p *processes) prepare(variables []string, command ...string) *process {
 	one := &process{Cmd: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
 	one.Env = append(append([]string{"PATH=" + os.Getenv("PATH")}, p.variables...), variables...)
 	one.Stdout, one.Stderr = &one.out, &one.out
 	// A group of its own, so that what it starts ends with it.
 	one.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	one.WaitDelay = time.Second
+	return one
+}
+
+func (one *process) begin(t testing.TB) {
+	t.Helper()
 	if err := one.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +146,6 @@ func (p *processes) exec(t testing.TB, variables []string, command ...string) *p
 		close(one.ended)
 	}()
 	t.Cleanup(one.kill)
-	return one
 }
 
 // start starts a program and waits until it is ready.
@@ -220,6 +233,8 @@ type witness struct {
 	current  Response   // the newest tokens
 	doubt    string     // a refresh token whose use was not answered
 	unused   string     // a code that was not redeemed yet
+	sent     string     // a code whose redemption was not answered
+	lost     bool       // and which was spent nevertheless
 	err      error      // what should not have been answered
 }
 
@@ -252,13 +267,12 @@ func (v *witness) exchange() error {
 		"grant_type": {"authorization_code"}, "code": {v.unused}, "redirect_uri": {v.w.Dreams + "/callback"}, "code_verifier": {Verifier},
 	}
 	v.current, v.doubt = Response{}, ""
-	code := v.unused
-	v.unused = ""
+	v.unused, v.sent = "", v.unused
 	tokens, err := v.ask("/token", Basic("dreams-web"), form)
 	if err != nil {
 		return err
 	}
-	v.redeemed, v.current = append(v.redeemed, code), tokens
+	v.redeemed, v.current, v.sent = append(v.redeemed, v.sent), tokens, ""
 	for range 2 {
 		old := v.current.String("refresh_token")
 		v.doubt = old
@@ -323,6 +337,25 @@ func (v *witness) check(t *testing.T) {
 		if answer := v.w.Token(t, Basic("dreams-web"), form); answer.Refusal() != "400 invalid_grant" {
 			t.Errorf("a code was redeemed, and is again: %d", answer.Status)
 		}
+	}
+	if v.sent != "" {
+		v.checkSent(t)
+	}
+}
+
+// checkSent sends a code again whose redemption was not answered. Either it is
+// still good, or it is spent; then nothing is that came of it.
+func (v *witness) checkSent(t *testing.T) {
+	t.Helper()
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {v.sent}, "redirect_uri": {v.w.Dreams + "/callback"}, "code_verifier": {Verifier}}
+	answer := v.w.Token(t, Basic("dreams-web"), form)
+	if v.lost = answer.Status != http.StatusOK; !v.lost {
+		return
+	}
+	hash := sha256.Sum256([]byte(v.sent))
+	live := v.w.value(t, "authserver", "SELECT count(*) FROM authorization_codes c JOIN grants g ON g.id = c.grant_id WHERE c.hash = ? AND g.revoked_at IS NULL", hash[:])
+	if answer.Refusal() != "400 invalid_grant" || live != "0" {
+		t.Errorf("a code was sent, and not answered: %s, and %s of its grants are live", answer.Refusal(), live)
 	}
 }
 

@@ -31,6 +31,7 @@ type API struct {
 	Log        *slog.Logger
 	Accesses   *accesslog.Log  // what is done in people's names
 	Refusals   metrics.Counter // by error code
+	Now        func() time.Time
 
 	links links
 }
@@ -50,8 +51,8 @@ type Route struct {
 // may still read, and writes nothing in the person's name.
 const recentLogin = 5 * time.Minute
 
-// Routes is the whole API. The router, the enforcement of scopes, the metadata
-// and the test of the OpenAPI document are made from it.
+// Routes is the whole API for applications. The router, the enforcement of scopes,
+// the metadata and the test of the OpenAPI document are made from it.
 func (a *API) Routes() []Route {
 	return []Route{
 		{http.MethodGet, "/api/v1/packages", "look at journeys", "packages:read", "", 0, a.listPackages},
@@ -80,7 +81,7 @@ const (
 func (a *API) Mount(e *echo.Echo) {
 	a.links = links{a.URL}
 	e.Pre(allowAnyOrigin)
-	for _, r := range a.Routes() {
+	for _, r := range append(a.Routes(), a.accountsRoute()) {
 		handle := a.authorized(r)
 		e.Add(r.Method, r.Path, handle)
 		if r.Method == http.MethodGet {

@@ -77,7 +77,7 @@ func compose(ctx context.Context, c program.Config, data *store.Store, tap *wire
 	accesses := accesslog.New(data, c.Now, c.Log)
 	static := views.Static()
 	resources := &api.API{
-		URL: c.Env.AcmeURL, Authserver: c.Env.AuthserverURL, Store: data, Static: static, Log: c.Log, Accesses: accesses,
+		URL: c.Env.AcmeURL, Authserver: c.Env.AuthserverURL, Store: data, Static: static, Log: c.Log, Accesses: accesses, Now: c.Now,
 		Refusals: c.Metrics.Counter("acme_api_refusals_total", "Tokens that the API refused, by error code; none: there was no token.", "error"),
 		Verifier: &bearer.Verifier{
 			Issuer: issuer, Resource: c.Env.AcmeURL.String(), Keys: keys, Feed: feed, Checks: c.Checks, Now: c.Now,

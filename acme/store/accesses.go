@@ -54,6 +54,20 @@ func (s *Store) AccessClients(ctx context.Context, sub string) ([]string, error)
 	})
 }
 
+// NewestAccesses is the newest access of each application that was allowed.
+func (s *Store) NewestAccesses(ctx context.Context, sub string) ([]travel.Access, error) {
+	rows, err := s.db.Query(ctx, `
+		SELECT a.client_id, a.until, a.what, a.scope FROM (SELECT DISTINCT client_id FROM accesses WHERE sub = ?1 AND client_id != '') c
+		JOIN accesses a ON a.id = (SELECT id FROM accesses l WHERE l.sub = ?1 AND l.client_id = c.client_id AND l.status < 400 ORDER BY id DESC LIMIT 1)
+		ORDER BY a.client_id`, sub)
+	return collect(rows, err, func(scan func(...any) error) (a travel.Access, err error) {
+		var until int64
+		err = scan(&a.ClientID, &until, &a.What, &a.Scope)
+		a.Until = time.UnixMilli(until).UTC()
+		return a, err
+	})
+}
+
 // AccessDays counts a person's accesses by day and application, from a day on.
 func (s *Store) AccessDays(ctx context.Context, sub string, from time.Time) ([]travel.AccessDay, error) {
 	rows, err := s.db.Query(ctx, `

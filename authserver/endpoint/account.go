@@ -54,9 +54,15 @@ func (e *Endpoints) Account(c echo.Context) error {
 		return err
 	}
 	active := e.onTab(connections, page.ActiveApps)
+	var justNow []page.App
+	for _, connection := range active {
+		if app := e.appView(connection); app.Fresh {
+			justNow = append(justNow, app)
+		}
+	}
 	return render(c, http.StatusOK, page.Account(e.frame(c, ""), page.AccountView{
 		Name: session.User.Name, Email: session.User.Email, Initials: initials(session.User.Name),
-		Apps: appsInWords(len(active)), LastSignIn: dayTime(session.AuthTime), SignOut: "/account/logout", CSRF: e.csrf(c),
+		Apps: appsInWords(len(active)), JustNow: justNow, LastSignIn: dayTime(session.AuthTime), SignOut: "/account/logout", CSRF: e.csrf(c),
 	}))
 }
 

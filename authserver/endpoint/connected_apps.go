@@ -49,10 +49,14 @@ func (e *Endpoints) apps(c echo.Context, status int, notice string) error {
 	if tab := c.QueryParam("tab"); slices.Contains(page.AppTabs, tab) {
 		view.Tab = tab
 	}
+	var atAcme uses
+	if len(connections) > 0 {
+		atAcme = e.usesAtAcme(c.Request().Context(), session.User.Sub)
+	}
 	for _, connection := range connections {
 		tab := e.tabOf(connection)
 		if view.Counts[tab]++; tab == view.Tab {
-			app, err := e.appView(c, connection)
+			app, err := e.appWithUses(c, connection, atAcme)
 			if err != nil {
 				return err
 			}
@@ -84,8 +88,22 @@ func (e *Endpoints) removedNotice(clientID string) string {
 	return name + " removed. Tokens that were held stop working within 2 seconds. What was copied before stays where it is: ask for it to be deleted."
 }
 
+// appWithUses words a consent, and what was done with it.
+func (e *Endpoints) appWithUses(c echo.Context, connection store.Connection, atAcme uses) (page.App, error) {
+	app := e.appView(connection)
+	tokens, err := e.Store.Uses(c.Request().Context(), connection.ID, e.Now())
+	if err != nil {
+		return app, err
+	}
+	e.addUses(&app, connection, tokens, atAcme)
+	return app, nil
+}
+
+// justNow is for how long a consent is new to its person.
+const justNow = 10 * time.Minute
+
 // appView words a consent.
-func (e *Endpoints) appView(c echo.Context, connection store.Connection) (page.App, error) {
+func (e *Endpoints) appView(connection store.Connection) page.App {
 	now := e.Now()
 	app := page.App{
 		ID: connection.ID, ClientID: connection.ClientID, Name: connection.ClientID, Active: e.tabOf(connection) == page.ActiveApps,
@@ -93,20 +111,8 @@ func (e *Endpoints) appView(c echo.Context, connection store.Connection) (page.A
 	}
 	if client := e.Store.Client(connection.ClientID); client != nil {
 		app.Name, app.Host, app.Verified, app.FirstParty = client.Name, oauth.HostOf(client.Homepage), client.Verified, client.FirstParty
-		app.Logo = logoAddress(client)
 	}
-	uses, err := e.Store.Uses(c.Request().Context(), connection.ID, now)
-	if err != nil {
-		return app, err
-	}
-	app.Week, app.Tokens = uses.Days[:], uses.Total()
-	if !uses.Last.IsZero() {
-		app.LastUsed = dayTime(uses.Last) + ": a token for " + inWords(uses.Scope)
-		app.How = "while you were there"
-		if uses.Refreshed {
-			app.How = "by itself, with a refresh token"
-		}
-	}
+	app.Fresh = app.Active && now.Sub(connection.ChangedAt) < justNow
 	if idle := connection.Idle(now); app.Active && idle >= oauth.UnusedHint {
 		app.Idle = fmt.Sprintf("Nobody has used this for %d days. It ends by itself on %s, unless it is used before.",
 			int(idle.Hours()/24), day(now.Add(oauth.UnusedFor-idle)))
@@ -120,7 +126,7 @@ func (e *Endpoints) appView(c echo.Context, connection store.Connection) (page.A
 	default:
 		app.Ended = dayTime(connection.ExpiresAt) + ": expired"
 	}
-	return app, nil
+	return app
 }
 
 // can lists what a consent lets its client do, authorization details by their type.
@@ -182,7 +188,7 @@ func (e *Endpoints) App(c echo.Context) error {
 
 func (e *Endpoints) appDetails(c echo.Context, connection store.Connection, notice string) (page.AppView, error) {
 	ctx, now := c.Request().Context(), e.Now()
-	app, err := e.appView(c, connection)
+	app, err := e.appWithUses(c, connection, e.usesAtAcme(ctx, connection.Sub))
 	if err != nil {
 		return page.AppView{}, err
 	}
@@ -275,11 +281,7 @@ func (e *Endpoints) RemoveApp(c echo.Context) error {
 	if !connection.Live(e.Now()) {
 		return c.Redirect(http.StatusSeeOther, "/account/apps/"+url.PathEscape(connection.ID))
 	}
-	app, err := e.appView(c, connection)
-	if err != nil {
-		return err
-	}
-	return render(c, http.StatusOK, page.RemoveApp(e.frame(c, ""), page.AppView{App: app, CSRF: e.csrf(c)}))
+	return render(c, http.StatusOK, page.RemoveApp(e.frame(c, ""), page.AppView{App: e.appView(connection), CSRF: e.csrf(c)}))
 }
 
 // RemoveAllApps says what removing all means.
@@ -294,11 +296,7 @@ func (e *Endpoints) RemoveAllApps(c echo.Context) error {
 	}
 	view := page.AppsView{CSRF: e.csrf(c)}
 	for _, connection := range e.onTab(connections, page.ActiveApps) {
-		app, err := e.appView(c, connection)
-		if err != nil {
-			return err
-		}
-		view.Apps = append(view.Apps, app)
+		view.Apps = append(view.Apps, e.appView(connection))
 	}
 	if view.Apps == nil {
 		return c.Redirect(http.StatusSeeOther, "/account/apps")

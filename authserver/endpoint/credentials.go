@@ -33,10 +33,7 @@ func (e *Endpoints) showPassword(c echo.Context, status int, view page.PasswordV
 		return err
 	}
 	for _, connection := range e.onTab(connections, page.ActiveApps) {
-		app, err := e.appView(c, connection)
-		if err != nil {
-			return err
-		}
+		app := e.appView(connection)
 		ticked := app.Idle == ""
 		if keep != nil {
 			ticked = has(keep, app.ClientID)

@@ -95,7 +95,7 @@ func askAcme[answer any](ctx context.Context, e *Endpoints, sub, scope, path str
 	}
 	var a answer
 	if err := e.getSample(ctx, path, compact, &a); err != nil {
-		e.Log.Info("the consent page stands without a sample", "path", path, "error", err)
+		e.Log.Info("a page stands without what Acme has", "path", path, "error", err)
 		return nil
 	}
 	return &a
@@ -192,16 +192,7 @@ func (p postsSample) words() string {
 func listed(all []string) string {
 	var shown []string
 	for _, word := range all[:min(len(all), maxSampleWords)] {
-		word = strings.TrimSpace(strings.Map(func(r rune) rune {
-			if !unicode.IsPrint(r) {
-				return -1
-			}
-			return r
-		}, word))
-		if utf8.RuneCountInString(word) > maxSampleWord {
-			word = string([]rune(word)[:maxSampleWord]) + "…"
-		}
-		if word != "" {
+		if word = printed(word, maxSampleWord); word != "" {
 			shown = append(shown, word)
 		}
 	}
@@ -210,4 +201,19 @@ func listed(all []string) string {
 		list += fmt.Sprintf(" and %d more", more)
 	}
 	return list
+}
+
+// printed is somebody else's words without what cannot be seen, and not longer than
+// so many characters.
+func printed(words string, most int) string {
+	words = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, words))
+	if utf8.RuneCountInString(words) > most {
+		words = string([]rune(words)[:most]) + "…"
+	}
+	return words
 }

@@ -123,11 +123,11 @@ func sampleApps() AppsView {
 		Counts: map[string]int{ActiveApps: 2, RemovedApps: 1}, CSRF: "c-1", Notice: "Dreams TV was removed. Tokens already issued stop within 2 seconds. What it copied stays with it: ask it to delete.",
 		Apps: []App{
 			{
-				ID: "c_1", Active: true, Week: []int{0, 3, 5, 0, 0, 6, 5}, Tokens: 19, ClientID: "dreams-web", Name: "Dreams", Host: "localhost:9002", Verified: true, Since: "3 May 2026", Until: "14 October 2026", LastUsed: "today 14:02: got a new token",
+				ID: "c_1", Active: true, Fresh: true, AtAcme: true, Week: []int{0, 3, 5, 0, 0, 6, 5}, Counted: "19 calls in 7 days, 2 refused", AccessLog: "http://localhost:9001/me/access?app=dreams-web", LastToken: "today 14:01 for profile, while you were there", ClientID: "dreams-web", Name: "Dreams", Host: "localhost:9002", Verified: true, Since: "3 May 2026", Until: "14 October 2026", LastUsed: "today 14:02: read your travel preferences", LastScope: "preferences:read",
 				Can: samplePermissions(),
 			},
 			{
-				ID: "c_2", Active: true, Week: make([]int, 7), ClientID: "c_9f", Name: "Holiday\u202eplanner", Host: "planner.example", Since: "11 July 2026", Until: "when you stop it",
+				ID: "c_2", Active: true, Week: make([]int, 7), Counted: "0 tokens in 7 days", AccessLog: "http://localhost:9001/me/access?app=c_9f", ClientID: "c_9f", Name: "Holiday\u202eplanner", Host: "planner.example", Since: "11 July 2026", Until: "when you stop it",
 				Can: samplePermissions()[:1], Idle: "Nobody has used this for 40 days.",
 			},
 		},
@@ -137,7 +137,7 @@ func sampleApps() AppsView {
 func endedApps() AppsView {
 	return AppsView{Tab: RemovedApps, Counts: map[string]int{ActiveApps: 2, RemovedApps: 1}, Apps: []App{{
 		ClientID: "dreams-tv", Name: "Dreams TV", Verified: true, Since: "1 May 2026", Ended: "9 May 2026, removed by you",
-		Can: samplePermissions()[:1], ID: "c_3", Week: make([]int, 7),
+		Can: samplePermissions()[:1], ID: "c_3", AtAcme: true, AccessLog: "http://localhost:9001/me/access?app=dreams-tv",
 	}}}
 }
 

@@ -16,10 +16,11 @@ import (
 // OffersView is what was made for a person who is connected. Invitation and
 // Ended are the pages for everybody else.
 type OffersView struct {
-	Offers *offers.Offers // nil: none were ever made
-	Away   string         // "Acme Travel" where it does not answer: Offers are then the last known ones
-	Letter string         // id of the letter with these offers; empty: there is none
-	Now    time.Time      // its location is the one that times are shown in
+	Offers  *offers.Offers // nil: none were ever made
+	Away    string         // "Acme Travel" where it does not answer: Offers are then the last known ones
+	Letter  string         // id of the letter with these offers; empty: there is none
+	Now     time.Time      // its location is the one that times are shown in
+	Receipt string         // where Acme has what was allowed, a moment ago; empty: not a moment ago
 }
 
 func (v OffersView) heading() string {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,9 @@ import (
 	"example.com/acme-dreams/dreams/store"
 	"example.com/acme-dreams/dreams/travelapi"
 )
+
+// justNow is for how long a connection is new to its person.
+const justNow = 10 * time.Minute
 
 // offers reads what the person shares, makes offers of it, and writes the
 // letter where there is to be one.
@@ -42,6 +46,9 @@ func (s *Site) offers(c echo.Context, v visitor) error {
 		v.Connection.Name = m.Name // the frame greets by it at once
 	}
 	view := page.OffersView{Now: s.Now(), Away: away}
+	if s.Now().Sub(v.Connection.ConnectedAt) < justNow {
+		view.Receipt = s.connectedApps()
+	}
 	status := http.StatusOK
 	switch {
 	case away != "":

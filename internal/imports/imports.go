@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 
 	"dreams":           {"dreams/cli", "dreams/server", "internal/environment", "internal/program"},
 	"dreams/flow":      {"internal/check"}, // one file per grant, as a client does it
+	"dreams/explain":   {},                 // what a message is for: words
 	"dreams/offers":    {},
 	"dreams/travelapi": {"dreams/offers"},
 	"dreams/catalogue": {"dreams/offers", "dreams/travelapi"},

@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	acme "example.com/acme-dreams/acme/server"
+	authserver "example.com/acme-dreams/authserver/server"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/program"
 )
@@ -30,8 +33,15 @@ func TestEveryOperationIsAnsweredByBothSides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range programs[:2] { // dreams has nothing that is measured
-		server, err := p.compose(t.Context(), program.Configure(env, slog.New(slog.DiscardHandler)))
+	quiet := env
+	quiet.Wiretap, quiet.DataDir = false, filepath.Join(env.DataDir, unheard)
+	quiet.AuthserverURL = environment.BaseURL("http://" + s.addresses[unheard])
+	for _, p := range []struct {
+		name    string
+		env     environment.Environment
+		compose func(context.Context, program.Config) (program.Server, error)
+	}{{"authserver", env, authserver.New}, {"acme", env, acme.New}, {unheard, quiet, authserver.New}} {
+		server, err := p.compose(t.Context(), program.Configure(p.env, slog.New(slog.DiscardHandler)))
 		if err != nil {
 			t.Fatal(err)
 		}

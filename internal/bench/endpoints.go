@@ -57,6 +57,7 @@ func endpoints(s site) []endpoint {
 		e("introspection, refresh token", 0.70, introspectRefresh(callback), introspectRefresh(callback)),
 		e("JWKS", 0.85, document(jwksPath), document(jwksPath)),
 		e("discovery", 0.85, document(discoveryPath), document(discoveryPath)),
+		{"wiretap, unwatched: client credentials", 0.97, side{auth, clientCredentials(catalogue)}, side{s.processes[unheard], clientCredentials(catalogue)}},
 		{"resource server, new tokens", 0.90,
 			side{api, manyTokens(auth.address, catalogue, packages)}, side{ceiling, manyTokens(ceiling.address, webClient, "/package")}},
 		{"resource server, one token", 0,

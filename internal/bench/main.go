@@ -108,7 +108,7 @@ func verdict(ok bool) string {
 }
 
 func printEndpoints(s site, o options) error {
-	for _, role := range []string{"authserver", "acme", "ceiling"} {
+	for _, role := range []string{"authserver", "acme", "ceiling", unheard} {
 		p, err := s.play(role, o.profile)
 		if err != nil {
 			return err
@@ -150,6 +150,7 @@ func rounded(f float64) string  { return fmt.Sprintf("%.0f", f) }
 func decimals(f float64) string { return fmt.Sprintf("%.2f", f) }
 
 const legend = `Each endpoint beside its ceiling. ratio: of the operations per second; the goal is for it.
+Of "wiretap" the ceiling is our own server with WIRETAP=off, while nobody watches the other.
 CPU: microseconds of computing time that the server takes for one operation, which a
 noisy neighbour changes less. Errors are those of both sides; none are expected.`
 

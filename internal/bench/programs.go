@@ -43,6 +43,9 @@ const (
 	profileVariable = "BENCH_CPUPROFILE"
 )
 
+// unheard is an authserver with WIRETAP=off, to compare the other one with.
+const unheard = "unheard"
+
 // play is main in such a process: it runs a program as its own main does.
 func play(role string) int {
 	go func() { // whatever becomes of the one that measures
@@ -61,8 +64,11 @@ func play(role string) int {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if role == "ceiling" {
+	switch role {
+	case "ceiling":
 		return runCeiling()
+	case unheard:
+		role = "authserver"
 	}
 	for _, p := range programs {
 		if p.name == role {
@@ -156,7 +162,7 @@ type site struct {
 
 func newSite(dir string) (site, error) {
 	s := site{dir, map[string]string{}, map[string]*process{}}
-	for _, name := range []string{"authserver", "acme", "dreams", "ceiling"} {
+	for _, name := range []string{"authserver", "acme", "dreams", "ceiling", unheard} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return s, err
@@ -181,9 +187,13 @@ func (s site) play(role, profile string) (*process, error) {
 		return nil, err
 	}
 	variables := append(s.variables(), roleVariable+"="+role)
-	if role == "ceiling" {
+	switch {
+	case role == "ceiling":
 		variables = append(variables, "AUTHSERVER_URL=http://"+s.addresses["ceiling"])
-	} else if profile != "" {
+	case role == unheard:
+		variables = append(variables, "AUTHSERVER_URL=http://"+s.addresses[unheard], "DATA_DIR="+filepath.Join(s.dir, unheard), "WIRETAP=off")
+	}
+	if role != "ceiling" && profile != "" {
 		if profile, err = filepath.Abs(profile); err != nil {
 			return nil, err
 		}

@@ -184,6 +184,78 @@ func backedUpUnderLoad(t *testing.T, p *processes) {
 	}
 }
 
+// A person takes a permission back, unticks another and removes an app after backups
+// of both were made, and both are restored: Acme, which has forgotten what it heard
+// since, serves nothing until it knows again, and then refuses the same.
+func withdrawnAfterABackup(t *testing.T, p *processes) {
+	authserver, acme := p.start(t, "authserver"), p.start(t, "acme")
+	p.waitForAcme(t)
+	b := p.stay(p.SignedIn(t, "alice"))
+	request := With(p.Request("openid profile preferences:read blog:read offline_access"), url.Values{"prompt": {"consent"}})
+	narrowed := p.granted(t, p.Allow(b, request, "preferences:read", "blog:read", "offline_access"))
+	bob := p.stay(p.SignedIn(t, "bob"))
+	removed := p.granted(t, p.Allow(bob, request, "preferences:read", "blog:read", "offline_access"))
+	calls := map[string][2]string{
+		"a permission that was switched off": {narrowed.String("access_token"), "/me/preferences"},
+		"one that was unticked":              {narrowed.String("access_token"), "/me/posts"},
+		"an app that was removed":            {removed.String("access_token"), "/me"},
+	}
+	for what, c := range calls {
+		if got := p.API(t, "GET", c[1], c[0], ""); got.Status != http.StatusOK {
+			t.Fatalf("%s, before: %d %s", what, got.Status, got.Body)
+		}
+	}
+	backups := map[string]string{}
+	for _, name := range []string{"authserver", "acme"} {
+		backups[name] = filepath.Join(t.TempDir(), name+".backup")
+		p.want(t, name, "backup", backups[name])
+	}
+	p.takeBack(b, "preferences:read")
+	p.Allow(b, With(p.Request("openid profile blog:read"), url.Values{"prompt": {"consent"}}))
+	p.removeApp(bob, "dreams-web")
+	wantRefused := func(when, refusal string) {
+		t.Helper()
+		for what, c := range calls {
+			waitFor(t, within, when+": Acme refuses "+what, func() bool { return p.API(t, "GET", c[1], c[0], "").Refusal() == refusal })
+		}
+	}
+	wantRefused("before", "401 invalid_token")
+	for _, one := range []*process{authserver, acme} {
+		if status := one.stop(t, syscall.SIGTERM); status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+	}
+	for name, file := range backups {
+		p.want(t, name, "restore", file)
+	}
+	if n := p.value(t, "acme", "SELECT count(*) FROM revocations"); n != "0" {
+		t.Errorf("Acme knows %s revocations: nothing is tried here", n)
+	}
+	acme = p.start(t, "acme")
+	for what, c := range calls {
+		if got := p.API(t, "GET", c[1], c[0], ""); got.Status != http.StatusServiceUnavailable {
+			t.Errorf("%s, with Acme alone: %d %s", what, got.Status, got.Body)
+		}
+	}
+	p.start(t, "authserver")
+	wantRefused("restored", "401 invalid_token")
+	if got := p.refresh(t, "dreams-web", narrowed.String("refresh_token")); got.String("scope") != "openid profile offline_access" {
+		t.Errorf("refreshed: %s", got.Body)
+	}
+	wantRefusal(t, p.refresh(t, "dreams-web", removed.String("refresh_token")), "400 invalid_grant", "the removed app's")
+	says(t, b.Get(p.Auth+"/account/apps").Body, "Active (1)")
+	saysNot(t, p.appPage(b).Body, "Switch off preferences:read", "Switch off blog:read")
+	says(t, bob.Get(p.Auth+"/account/apps?tab=removed").Body, "Active (0)", "removed by you")
+
+	// Acme alone goes back: authserver tells it all again that still counts.
+	if status := acme.stop(t, syscall.SIGTERM); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	p.want(t, "acme", "restore", backups["acme"])
+	p.start(t, "acme")
+	wantRefused("Acme's backup alone", "401 invalid_token")
+}
+
 // tokensFor goes through an authorization of somebody who is signed in and was
 // asked before.
 func (p *processes) tokensFor(t testing.TB, b *Browser) Response {

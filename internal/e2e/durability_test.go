@@ -46,6 +46,7 @@ func TestThePrograms(t *testing.T) {
 		"a public address stops the start while demo secrets are there": startedInPublic,
 		"rotate-keys works beside the server, in another process":       rotatedBesideTheServer,
 		"a backup under load, and what stays ended when it is restored": backedUpUnderLoad,
+		"what a person took back after a backup stays so":               withdrawnAfterABackup,
 		"the security log leaves by an archive":                         archivedSecurityLog,
 		"doctor says who reaches whom, and what to do":                  examinedByDoctor,
 		"what is answered is on disk":                                   syncedBeforeTheAnswer,

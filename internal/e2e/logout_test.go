@@ -395,6 +395,72 @@ func TestClientsHearOfEveryEndOfTheirSession(t *testing.T) {
 	}
 }
 
+// endings are the ways to end a session from another browser.
+var endings = map[string]func(w *World, at *Browser){
+	"that session, on the page of sessions": func(w *World, at *Browser) {
+		at.Form(at.Get(w.Auth+"/account/sessions"), "session").With(url.Values{"action": {"end"}}).Submit()
+	},
+	"all others, on the page of sessions": func(w *World, at *Browser) {
+		at.Form(at.Get(w.Auth+"/account/sessions"), "action").With(url.Values{"action": {"end-others"}, "session": nil}).Submit()
+	},
+	"another password": func(w *World, at *Browser) {
+		form := at.Form(at.Get(w.Auth+"/account/password"), "current")
+		form.With(url.Values{"current": {"wanderlust"}, "password": {"a walk in the hills"}, "keep": {"rp", "dreams-web"}}).Submit()
+	},
+}
+
+// Back-Channel Logout §2.5: who ends a session from elsewhere, by the list of
+// sessions or with another password, ends it at its clients too; the session from
+// which that was done goes on at them.
+func TestClientsHearOfSessionsThatEndFromElsewhere(t *testing.T) {
+	t.Parallel()
+	for name, end := range endings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, rp := worldWithRelyingParty(t)
+			lost, here := w.SignedIn(t, "alice"), w.SignedIn(t, "alice")
+			_, claims := parts(t, rp.signIn(t, w, lost))
+			_, kept := parts(t, rp.signIn(t, w, here))
+			here.Stay = ""
+			end(w, here)
+			if token := rp.hears(t, w); token.SessionID != claims["sid"] || token.Subject != claims["sub"] {
+				t.Errorf("told of %s %s, which is not %s %s", token.Subject, token.SessionID, claims["sub"], claims["sid"])
+			}
+			if lost.signedIn(w) || !here.signedIn(w) {
+				t.Errorf("signed in: there %t, here %t", lost.signedIn(w), here.signedIn(w))
+			}
+			if _, after := parts(t, rp.signIn(t, w, here)); after["sid"] != kept["sid"] {
+				t.Errorf("the session here was %s and is %s", kept["sid"], after["sid"])
+			}
+			select {
+			case r := <-rp.heard:
+				t.Errorf("told of another, too: %v", r.PostForm)
+			case <-time.After(300 * time.Millisecond):
+			}
+		})
+	}
+}
+
+// So Dreams and Acme sign out whoever had the other browser, and keep what was granted.
+func TestSessionsThatEndFromElsewhereEndAtDreamsAndAcme(t *testing.T) {
+	t.Parallel()
+	for name, end := range endings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := New(t, Options{})
+			lost := w.connected(t)
+			here := NewBrowser(t)
+			w.SignIn(here, "alice")
+			end(w, here)
+			w.eventually(t, "Dreams goes on", func() bool { return !strings.Contains(lost.Get(w.Dreams+"/").Body, "Alice Moreau") })
+			w.eventually(t, "Acme goes on", func() bool { return !strings.Contains(lost.Get(w.Acme+"/").Body, "Alice Moreau") })
+			if w.connections(t) != "1" {
+				t.Error("the connection is gone with the session")
+			}
+		})
+	}
+}
+
 // Whom to tell is on disk: a client that does not answer is told later, also
 // after a restart, and nobody waits for it.
 func TestAClientThatDoesNotAnswerIsToldLater(t *testing.T) {

@@ -397,8 +397,8 @@ func staysWhereItIs(t *testing.T, p *processes, span time.Duration) {
 	// about ten of these. A leak does not settle.
 	const collections, visits = 10, 10_000
 	settled := func() bool {
-		for _, name := range []string{"authserver", "acme"} {
-			if p.metric(t, programs[name], "go_gc_duration_seconds_count") < collections {
+		for _, address := range programs {
+			if p.metric(t, address, "go_gc_duration_seconds_count") < collections {
 				return false
 			}
 		}

@@ -144,15 +144,43 @@ func inHeader(h http.Header, names ...string) (all []Param) {
 	return all
 }
 
-// names are what a message carries, for its line.
+// first lists the parameters that people look for, in the order of a message's
+// line; unsaid those that stand in every message of a kind, or in a form alone.
+var (
+	first = []string{
+		"code", "state", "code_challenge", "nonce", "iss", "code_verifier", "error", "request_uri", "request", "access_token", "id_token", "refresh_token",
+		"device_code", "user_code", "username", "password", "decision", "scope", "subject_token", "actor_token", "assertion", "client_assertion", "client_secret",
+		"DPoP", "DPoP-Nonce", "dpop_jkt", "authorization_details", "resource", "id_token_hint", "logout_token", "prompt",
+	}
+	unsaid = []string{
+		"csrf", "interaction", "asked", "duration", "response_type", "code_challenge_method", "client_id", "redirect_uri", "error_description", "error_uri",
+		"client_assertion_type", "subject_token_type", "token_type", "expires_in", "issued_token_type", "requested_token_type",
+	}
+)
+
+// names are what a message carries, for its line: in a few words.
 func names(params []Param) string {
-	var all []string
+	var all, last []string
 	for _, p := range params {
-		if !slices.Contains(all, p.Name) && p.In != InBody {
+		switch {
+		case p.In == InBody || slices.Contains(all, p.Name) || slices.Contains(last, p.Name):
+		case slices.Contains(unsaid, p.Name):
+			last = append(last, p.Name)
+		default:
 			all = append(all, p.Name)
 		}
 	}
-	const most = 6
+	place := func(name string) int {
+		if at := slices.Index(first, name); at >= 0 {
+			return at
+		}
+		return len(first)
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return place(a) - place(b) })
+	if len(all) == 0 {
+		all, last = last, nil
+	}
+	const most = 4
 	if len(all) > most {
 		return strings.Join(all[:most], " ") + " …"
 	}

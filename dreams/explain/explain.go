@@ -52,7 +52,8 @@ type Explanation struct {
 // Parameter explains a parameter of a form or a query, a member of a JSON
 // document, a header, a claim or a cookie. A member of an object within an
 // object is named with it: "cnf.jkt"; where the whole name is not known, its end
-// is enough. Names of headers may be spelled in any way.
+// is enough. Names of headers may be spelled in any way, and a fragment that is
+// the name of a place on a page (#result) is no parameter.
 func Parameter(name string, in Place) (Explanation, bool) {
 	if in.Kind == Header {
 		name = strings.ToLower(name)
@@ -63,10 +64,13 @@ func Parameter(name string, in Place) (Explanation, bool) {
 				return e.Explanation, true
 			}
 		}
-		_, rest, more := strings.Cut(name, ".")
+		within, rest, more := strings.Cut(name, ".")
 		if !more {
 			e, ok := parameters.best("*", in.at())
 			return e.Explanation, ok
+		}
+		if e, ok := parameters.best(within+".*", in.at()); ok {
+			return e.Explanation, true
 		}
 		name = rest
 	}

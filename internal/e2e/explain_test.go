@@ -3,21 +3,28 @@ package e2e
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"encoding/json"
+	"iter"
+	"maps"
+	"mime"
 	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/acme-dreams/authserver/endpoint"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/token"
 	"example.com/acme-dreams/dreams/explain"
 	"example.com/acme-dreams/internal/source"
+	"example.com/acme-dreams/internal/wiretap"
 )
 
 // explained collects what the wire view would have nothing to say about.
@@ -391,4 +398,173 @@ func TestEveryMessageOfTheProtocolIsExplained(t *testing.T) {
 		of.Status = 400
 		x.message(of)
 	}
+}
+
+// Whatever the wire view shows of the lessons, it can explain: messages, headers,
+// parameters, members of documents, and what stands in tokens.
+func TestEverythingThatIsRecordedIsExplained(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	w.SignIn(b, "alice")
+	for _, slug := range []string{"pkce", "authorization-code", "refresh-token", "client-credentials", "token-exchange", "jwt-bearer"} {
+		runLesson(t, w, b, slug)
+	}
+	for _, slug := range []string{"par", "jar", "rar", "dpop", "resource-indicators", "step-up", "registration", "introspection", "issuer", "resource-metadata", "fapi2", "logout"} {
+		runLab(t, w, b, slug)
+	}
+	reported, messages := map[string]bool{}, 0
+	for _, id := range w.room.IDs() {
+		for exchange := range settled(w.room.Recording(id)) {
+			messages++
+			address, _, _ := strings.Cut(exchange.URL, "?")
+			x := &explained{t: t, where: exchange.Method + " " + address, reported: reported}
+			x.exchange(exchange)
+			x.source(exchange)
+		}
+	}
+	if messages < 150 {
+		t.Errorf("only %d messages were recorded", messages)
+	}
+}
+
+// source finds the code behind a message: who sent it, who answered, who checked.
+func (x *explained) source(e wiretap.Exchange) {
+	for _, function := range []string{e.SentBy, e.HandledBy} {
+		if _, ok := source.Function(function); function != "" && !ok && !x.reported[function] {
+			x.reported[function] = true
+			x.t.Errorf("%s: no source of %s", x.where, function)
+		}
+	}
+	if file, line, ok := strings.Cut(e.SentAt, ":"); ok {
+		n, err := strconv.Atoi(line)
+		if shown, ok := source.Around(file, n); err != nil || !ok || shown.Mark != n {
+			x.t.Errorf("%s: no source at %s", x.where, e.SentAt)
+		}
+	}
+	program := map[wiretap.Party]string{"A": "authserver", "R": "acme", "D": "dreams"}
+	for _, check := range e.Checks {
+		if _, ok := source.Check(program[check.By], check.Name); !ok {
+			x.t.Errorf("%s: no source of the check %q of %s", x.where, check.Name, check.By)
+		}
+	}
+}
+
+// settled is what a recording has once nothing comes any more.
+func settled(recording *wiretap.Recording) iter.Seq[wiretap.Exchange] {
+	for {
+		_, next := recording.Changes()
+		select {
+		case <-next:
+		case <-time.After(300 * time.Millisecond):
+			return slices.Values(recording.Record().Exchanges)
+		}
+	}
+}
+
+// exchange explains a recorded exchange as the inspector does.
+func (x *explained) exchange(e wiretap.Exchange) {
+	address, err := url.Parse(e.URL)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	in := explain.Place{Party: string(e.To), Endpoint: address.Path, Direction: explain.Request}
+	sent := x.parameters(explain.Query, address.RawQuery, in)
+	if mediaTypeOf(e.Request) == "application/x-www-form-urlencoded" {
+		form, _ := url.ParseQuery(e.Request.Body)
+		in.GrantType = form.Get("grant_type")
+		maps.Copy(sent, x.parameters(explain.Form, e.Request.Body, in))
+	}
+	x.recorded(e.Request, in)
+	m := explain.MessageKind{Party: in.Party, Method: e.Method, Endpoint: in.Endpoint, Direction: in.Direction, GrantType: in.GrantType, Carries: explain.Carries(sent.Has)}
+	x.message(m)
+	if e.Status == 0 {
+		return
+	}
+	in.Direction, in.Status = explain.Response, e.Status
+	x.recorded(e.Response, in)
+	carried := url.Values{}
+	if to, err := address.Parse(e.Response.Header.Get("Location")); err == nil && e.Status/100 == 3 {
+		follows := explain.Place{Party: in.Party, Endpoint: to.Path, Direction: explain.Request}
+		if to.Host != address.Host {
+			follows.Party = "" // we do not know here, and need not
+		}
+		carried = x.parameters(explain.Query, to.RawQuery, follows)
+		if strings.Contains(to.Fragment, "=") { // otherwise a place on a page
+			maps.Copy(carried, x.parameters(explain.Fragment, to.Fragment, follows))
+		}
+	}
+	m.Direction, m.Status, m.Carries = in.Direction, e.Status, explain.Carries(carried.Has)
+	x.message(m)
+}
+
+// parameters explains a query, a form or a fragment.
+func (x *explained) parameters(kind, encoded string, in explain.Place) url.Values {
+	values, _ := url.ParseQuery(encoded)
+	in.Kind = kind
+	for name, all := range values {
+		x.parameter(name, in)
+		for _, value := range all {
+			x.jwt(name, value)
+			var document any
+			if strings.ContainsAny(value, "{[") && json.Unmarshal([]byte(value), &document) == nil {
+				x.members(name+".", document, in)
+			}
+		}
+	}
+	return values
+}
+
+// recorded explains the headers and the body of one half.
+func (x *explained) recorded(half wiretap.Half, in explain.Place) {
+	in.Kind = explain.Header
+	for name, values := range half.Header {
+		x.parameter(name, in)
+		for _, value := range values {
+			x.jwt(name, value[strings.LastIndexByte(value, ' ')+1:])
+		}
+	}
+	if media := mediaTypeOf(half); strings.HasSuffix(media, "jwt") {
+		x.jwt(map[bool]string{true: explain.Userinfo}[in.Endpoint == "/userinfo"], half.Body)
+	} else if strings.HasSuffix(media, "json") && half.Body != "" {
+		var document any
+		if err := json.Unmarshal([]byte(half.Body), &document); err != nil {
+			x.t.Errorf("%s: %v", x.where, err)
+		}
+		in.Kind = explain.JSON
+		x.members("", document, in)
+		if members, ok := document.(map[string]any); ok {
+			for name, member := range members {
+				if value, ok := member.(string); ok {
+					x.jwt(name, value)
+				}
+			}
+		}
+	}
+}
+
+// jwt explains what stands in a value, if that is a JWT.
+func (x *explained) jwt(name, value string) {
+	parts := strings.Split(value, ".")
+	if len(parts) != 3 {
+		return
+	}
+	var header, claims map[string]any
+	for i, into := range []*map[string]any{&header, &claims} {
+		decoded, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil || json.Unmarshal(decoded, into) != nil {
+			return
+		}
+	}
+	typ, _ := header["typ"].(string)
+	kind := explain.Token(name, typ)
+	if kind == "" {
+		x.t.Errorf("%s: what token is %s, of type %q?", x.where, name, typ)
+	}
+	x.members("", header, explain.Place{Kind: explain.JOSE, Token: kind})
+	x.members("", claims, explain.Place{Kind: explain.Claim, Token: kind})
+}
+
+func mediaTypeOf(half wiretap.Half) string {
+	media, _, _ := mime.ParseMediaType(half.Header.Get("Content-Type"))
+	return media
 }

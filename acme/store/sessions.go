@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
@@ -16,7 +19,10 @@ import (
 // Sessions keeps the website's sessions for package scs (scs.CtxStore). The
 // cookie's value is a secret that signs somebody in, so only its hash is
 // stored. It has 256 random bits: a plain SHA-256 cannot be guessed backwards,
-// and a password hash would cost every page view its price.
+// and a password hash would cost every page view its price. What a session holds
+// (verifiers of sign-ins that have begun, the ID token) is encrypted with a key
+// that is made of that value, which the browser alone has: a copy of the database
+// tells none of it.
 type Sessions struct {
 	db  *sqlite.DB
 	now func() time.Time
@@ -30,7 +36,21 @@ func sessionID(token string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// FindCtx returns the session of a cookie; an expired one is not found.
+// sessionCipher is AES-256-GCM with the key of one cookie.
+func sessionCipher(token string) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, []byte(token), nil, "what a session holds", 32)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// FindCtx returns the session of a cookie; one that has expired, or cannot be
+// read, is not found.
 func (s *Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	var data []byte
 	err := s.db.QueryRow(ctx, `SELECT data FROM sessions WHERE id = ? AND expires_at > ?`,
@@ -38,7 +58,15 @@ func (s *Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, err
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
-	return data, err == nil, err
+	if err != nil {
+		return nil, false, err
+	}
+	aead, err := sessionCipher(token)
+	if err != nil {
+		return nil, false, err
+	}
+	data, err = aead.Open(nil, nil, data, nil)
+	return data, err == nil, nil
 }
 
 // CommitCtx writes a session; it is on disk when CommitCtx returns.
@@ -46,6 +74,11 @@ func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, exp
 	_, values, _ := scs.GobCodec{}.Decode(data) // what nobody can read belongs to nobody
 	sub, _ := values[SessionSub].(string)
 	sid, _ := values[SessionSID].(string)
+	aead, err := sessionCipher(token)
+	if err != nil {
+		return err
+	}
+	data = aead.Seal(nil, nil, data, nil)
 	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, data, expires_at, sub, sid) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at, sub = excluded.sub, sid = excluded.sid`,

@@ -12,12 +12,15 @@ import (
 )
 
 // Who reads the file finds nothing that a browser could send.
-func TestASessionIsKeptUnderItsHash(t *testing.T) {
+func TestASessionIsKeptUnderItsHashAndSealed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acme.db")
 	sessions := open(t, path).Sessions()
 	const token = "the-value-of-the-cookie-of-43-characters-xx"
 	if err := sessions.Commit(token, []byte("kept in the session"), noon.Add(time.Hour)); err != nil {
 		t.Fatal(err)
+	}
+	if data, found, err := sessions.Find(token); err != nil || !found || string(data) != "kept in the session" {
+		t.Fatalf("%q, %t, %v", data, found, err)
 	}
 	var written []byte
 	for _, name := range []string{path, path + "-wal"} {
@@ -27,11 +30,10 @@ func TestASessionIsKeptUnderItsHash(t *testing.T) {
 		}
 		written = append(written, b...)
 	}
-	if !bytes.Contains(written, []byte("kept in the session")) {
-		t.Fatal("the session is not in the files")
-	}
-	if bytes.Contains(written, []byte(token)) {
-		t.Error("the cookie's value is in the files")
+	for what, secret := range map[string]string{"the cookie's value": token, "what the session holds": "kept in the session"} {
+		if bytes.Contains(written, []byte(secret)) {
+			t.Errorf("%s is in the files", what)
+		}
 	}
 }
 

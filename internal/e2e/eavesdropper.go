@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,7 +26,7 @@ type eavesdropper struct {
 // secretParameters are members of forms, queries and JSON answers.
 var secretParameters = []string{
 	"access_token", "refresh_token", "id_token", "id_token_hint", "token", "subject_token", "actor_token", "logout_token", "registration_access_token",
-	"code", "code_verifier", "device_code", "client_secret", "assertion", "client_assertion", "password", "csrf", "request", "request_uri",
+	"code", "code_verifier", "device_code", "client_secret", "assertion", "client_assertion", "password", "current", "csrf", "request", "request_uri",
 }
 
 // hear keeps a value that is long enough to be no word of a test.
@@ -94,20 +96,37 @@ func (e *eavesdropper) at(program http.Handler) http.Handler {
 			io.Closer
 		}{io.TeeReader(r.Body, &sent), r.Body}
 		program.ServeHTTP(&copied{w, &answered}, r)
-		if form, err := url.ParseQuery(sent.String()); err == nil {
-			e.values(form)
-		}
+		e.body(r.Header, sent.Bytes())
+		e.body(w.Header(), answered.Bytes())
 		e.location(w.Header().Get("Location"))
 		e.cookies((&http.Response{Header: w.Header()}).Cookies())
-		var object map[string]any
-		if json.Unmarshal(answered.Bytes(), &object) == nil {
-			for _, name := range secretParameters {
-				if value, ok := object[name].(string); ok {
-					e.hear(name, value)
-				}
+	})
+}
+
+// body hears a form of either kind, an object, or a token that is all there is.
+func (e *eavesdropper) body(header http.Header, content []byte) {
+	kind, parameters, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	switch {
+	case kind == "application/x-www-form-urlencoded":
+		if form, err := url.ParseQuery(string(content)); err == nil {
+			e.values(form)
+		}
+	case kind == "multipart/form-data":
+		if form, err := multipart.NewReader(bytes.NewReader(content), parameters["boundary"]).ReadForm(1 << 20); err == nil {
+			e.values(form.Value)
+			_ = form.RemoveAll()
+		}
+	case bytes.HasPrefix(content, []byte("eyJ")):
+		e.hear(kind, string(content))
+	}
+	var object map[string]any
+	if json.Unmarshal(content, &object) == nil {
+		for _, name := range secretParameters {
+			if value, ok := object[name].(string); ok {
+				e.hear(name, value)
 			}
 		}
-	})
+	}
 }
 
 // copied is an answer that somebody else reads too.

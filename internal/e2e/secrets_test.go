@@ -154,6 +154,147 @@ func TestNoSecretIsLoggedOrStored(t *testing.T) {
 	}
 }
 
+// The same by what is overheard at the doors of all three, whatever it was: each
+// grant and each page, in either format of the log, in traces, in metrics, and in
+// the databases, while the programs run and after.
+func TestWhatOpensADoorIsNowhereElse(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"text", "json"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			collected, said, log := newCollector(t), &eavesdropper{}, &lockedBuffer{}
+			w := New(t, Options{Log: log, Eavesdrop: said, Env: map[string]string{"LOG_FORMAT": format, "OTEL_EXPORTER_OTLP_ENDPOINT": collected.URL}})
+			w.waitForAcme(t)
+			shown := doorOpeners{}
+			shown.add(t, "a password", "wanderlust")
+			for _, do := range []func(testing.TB, *World, doorOpeners){
+				saysTheMainJob, saysGrants, saysDevices, saysProofs, saysRegistrations, saysAccounts, saysUploads, saysApplications, saysRefusals,
+			} {
+				do(t, w, shown)
+			}
+			waitFor(t, within, "nobody is still to be told", func() bool { return w.metric(t, w.Auth, "authserver_notices_waiting") == 0 })
+			metrics := ""
+			for _, address := range []string{w.Auth, w.Acme, w.Dreams} {
+				metrics += w.Do(t, "GET", address+"/metrics", nil, "").Body
+			}
+			running := databases(t, w.DataDir)
+			w.Stop()
+			heard := said.heard
+			for what, least := range map[string]int{"access_token": 10, "refresh_token": 3, "code": 4, "password": 2, "csrf": 10, "cookie": 10, "Dpop": 2, "client_secret": 3, "assertion": 1, "client_assertion": 1, "logout_token": 1, "application/secevent+jwt": 1, "registration_access_token": 1, "device_code": 1, "code_verifier": 2} {
+				n := 0
+				for name := range heard {
+					if strings.HasPrefix(name, what+" ") {
+						n++
+					}
+				}
+				if n < least {
+					t.Errorf("%s was said %d times: too seldom to prove anything", what, n)
+				}
+			}
+			for where, content := range map[string]string{
+				"the log": string(log.Bytes()), "traces": collected.said.String(), "metrics": metrics,
+				"the databases while the programs run": running, "the databases after": databases(t, w.DataDir),
+			} {
+				if len(content) < 10000 {
+					t.Errorf("%s: %d bytes", where, len(content))
+				}
+				heard.wantNone(t, where, content)
+				shown.wantNone(t, where, content)
+			}
+		})
+	}
+}
+
+func saysTheMainJob(t testing.TB, w *World, _ doorOpeners) {
+	MainJob(t, Addresses{w.Auth, w.Acme, w.Dreams}, func(string) {})
+}
+
+func saysGrants(t testing.TB, w *World, _ doorOpeners) {
+	tokens := w.offline(t)
+	tokens = w.refresh(t, "dreams-web", tokens.String("refresh_token"))
+	want(t, w.Token(t, Basic("dreams-web"), exchanged(tokens.String("access_token"))))
+	want(t, w.Token(t, nil, password("acme-mobile", "profile")))
+	want(t, w.Token(t, nil, asserts(signed(w.bearerClaims()), "preferences:read")))
+	claims := w.bearerClaims()
+	claims["sub"] = "dreams-batch"
+	want(t, w.Token(t, nil, clientAssertion(signed(claims))))
+	b := w.SignedIn(t, "alice")
+	w.Authorize(w.stay(b), With(w.pushed(t, w.Request("openid profile")), url.Values{"client_id": {"dreams-web"}}))
+	w.introspectAs(t, "acme-api", "application/token-introspection+jwt", tokens.String("access_token"))
+	w.signOut(b, w.logoutRequest(w.idTokenAt(t, b)))
+	wantRevoked(t, w.revoke(t, "dreams-web", tokens.String("refresh_token")))
+}
+
+func saysDevices(t testing.TB, w *World, shown doorOpeners) {
+	device := w.ApprovedDevice(t, "alice", "profile packages:read", "packages:read")
+	shown.add(t, "a user code", device.String("user_code"))
+	want(t, w.Token(t, nil, poll(device)))
+}
+
+func saysProofs(t testing.TB, w *World, _ doorOpeners) {
+	h := w.Holder(t)
+	tokens := h.Token(t, Basic("dreams-web"), w.Redemption(w.Allow(w.SignedIn(t, "alice"), w.Request("openid profile preferences:read"), "preferences:read")))
+	for range 2 {
+		h.Do(t, "GET", w.Acme+"/api/v1/me/preferences", tokens.String("access_token"), nil, "")
+	}
+	w.API(t, "GET", "/me", tokens.String("access_token"), "") // without its proof
+}
+
+func saysRegistrations(t testing.TB, w *World, _ doorOpeners) {
+	client := w.registeredClient(t, diary(nil))
+	token := Bearer(client.String("registration_access_token"))
+	want(t, w.update(t, client, token, diary(map[string]any{"client_id": client.String("client_id"), "client_name": "Another Diary"})))
+	w.Do(t, "DELETE", client.String("registration_client_uri"), token, "")
+}
+
+func saysAccounts(t testing.TB, w *World, shown doorOpeners) {
+	b := NewBrowser(t)
+	w.signUp(b, b.Get(w.Auth+"/login"), newcomer("dora"))
+	done := b.Form(b.Get(w.Auth+"/account/password"), "current").With(url.Values{"current": {"a walk in the hills"}, "password": {"another walk in the hills"}}).Submit()
+	if done.Status != http.StatusOK || !b.signedIn(w) {
+		t.Errorf("the password was not changed: %d %s", done.Status, done.URL)
+	}
+	if page := w.LogIn(b, NewBrowser(t).Get(w.Auth+"/login"), "dora", "another walk in the hills"); page.Status >= 500 {
+		t.Error(page.Status)
+	}
+}
+
+func saysUploads(t testing.TB, w *World, _ doorOpeners) {
+	if status := w.upload(t, w.atAcme(t, "alice"), "po-knees", square(t)); status != http.StatusSeeOther {
+		t.Errorf("the upload: %d", status)
+	}
+}
+
+func saysApplications(t testing.TB, w *World, shown doorOpeners) {
+	b := w.SignedIn(t, "carol")
+	a := w.newApplication(b, "machine", nil)
+	shown.add(t, "an application's secret", a.Secret)
+	want(t, w.clientCredentials(t, a.credentials()))
+	w.uploadLogo(b, a.ID, square(t), nil)
+}
+
+// saysRefusals says secrets where they do not belong.
+func saysRefusals(t testing.TB, w *World, _ doorOpeners) {
+	tokens := w.Tokens(t, "bob", "openid profile")
+	for _, address := range []string{w.Auth + "/authorize", w.Auth + "/token", w.Auth + "/no-such-page", w.Acme + "/api/v1/me", w.Acme + "/callback", w.Dreams + "/callback", w.Dreams + "/no-such-page"} {
+		for _, method := range []string{"GET", "POST"} {
+			for _, name := range []string{"access_token", "code", "client_secret", "id_token_hint", "request"} {
+				w.Do(t, method, address+"?"+name+"="+tokens.String("access_token"), Bearer(tokens.String("id_token")), "")
+			}
+		}
+	}
+	w.Do(t, "GET", w.Auth+"/"+tokens.String("access_token"), nil, "")
+	w.Do(t, "GET", w.Dreams+"/"+tokens.String("id_token"), http.Header{"Cookie": {"session=" + tokens.String("access_token")}}, "")
+}
+
+// want is an answer that is none of a refusal.
+func want(t testing.TB, r Response) {
+	t.Helper()
+	if r.Status >= 300 {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+}
+
 // stay returns the browser, which from now on stops at redirects to Dreams.
 func (w *World) stay(b *Browser) *Browser {
 	b.Stay = w.Dreams

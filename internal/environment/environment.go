@@ -91,6 +91,8 @@ func Parse(variables map[string]string) (Environment, error) {
 		value := given[name]
 		if field.Type == reflect.TypeFor[EncryptionKeys]() {
 			value = Secret
+		} else if u, err := url.Parse(value); err == nil && u.User != nil {
+			value = u.Redacted() // a password in a URL that takes none
 		}
 		return e, fmt.Errorf("%s=%q cannot be used: %w", name, value, parse.Err)
 	}

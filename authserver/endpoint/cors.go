@@ -7,7 +7,7 @@ import (
 )
 
 // CrossOrigin lets scripts of a registered application call an endpoint that
-// no cookie opens: token, revocation, userinfo. The authorization endpoint is
+// no cookie opens: token, pushed authorization request, revocation, userinfo. The authorization endpoint is
 // not one of them: RFC 9700 §2.6, "CORS MUST NOT be supported at the
 // authorization endpoint".
 func (e *Endpoints) CrossOrigin(next echo.HandlerFunc) echo.HandlerFunc {

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/url"
@@ -32,6 +33,7 @@ var snippetTemplates = template.Must(template.New("").Delims("«", "»").Funcs(t
 		}
 		return strings.Join(quoted, ", ")
 	},
+	"goimports": goImports, "pyimports": pythonImports,
 	"sh": func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
 }).ParseFS(snippetFiles, "snippets/*"))
 
@@ -40,9 +42,137 @@ type snippetValues struct {
 	Issuer, TokenURL, DeviceURL, AuthorizeURL, APIURL string
 	ClientID, Scope                                   string
 	Scopes                                            []string
-	Confidential, OpenID, Insecure                    bool
+	Confidential                                      bool // it has a secret, and no key alone
+	OpenID, Insecure                                  bool
 	RedirectURI, RedirectPath, ListenHost, ListenAddr string
 	Port                                              int
+
+	// What the client demands of itself.
+	Strict           bool // any of the three
+	Signs, DPoP, PAR bool // private_key_jwt, RFC 7523 §2.2; RFC 9449; RFC 9126
+	PARURL           string
+	Key              oauth.PublicKey // that it signs with
+	AssertionHeader  string          // JSON
+}
+
+// KeyID, Sign, JOSE and WebCrypto name the key and its algorithm in the languages.
+func (v snippetValues) KeyID() string     { return v.Key.ID }
+func (v snippetValues) Sign() string      { return strings.ToLower(v.Key.Algorithm) }
+func (v snippetValues) JOSE() string      { return joseNames[v.Key.Algorithm] }
+func (v snippetValues) WebCrypto() string { return webCryptoNames[v.Key.Algorithm] }
+
+var (
+	joseNames      = map[string]string{"ES256": "ES256", "RS256": "RS256", "PS256": "PS256", "Ed25519": "EdDSA"}
+	webCryptoNames = map[string]string{
+		"ES256": `{ name: "ECDSA", namedCurve: "P-256" }`, "RS256": `{ name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" }`,
+		"PS256": `{ name: "RSA-PSS", hash: "SHA-256" }`, "Ed25519": `{ name: "Ed25519" }`,
+	}
+)
+
+// keyOf is the key that a client's programs sign with: the first that is registered.
+// Of one that is fetched we know nothing yet.
+func keyOf(client *oauth.Client) oauth.PublicKey {
+	key := oauth.PublicKey{Algorithm: "ES256"}
+	if len(client.Keys) > 0 {
+		key = client.Keys[0]
+	}
+	if key.Algorithm == "EdDSA" {
+		key.Algorithm = "Ed25519"
+	}
+	return key
+}
+
+// signs tells whether a client has nothing but its key to authenticate with.
+func signs(client *oauth.Client) bool {
+	return slices.Contains(client.AuthMethods, oauth.PrivateKeyJWT) && !slices.Contains(client.AuthMethods, oauth.ClientSecretBasic)
+}
+
+// strictValues adds what the client demands of itself.
+func (e *Endpoints) strictValues(v *snippetValues, client *oauth.Client) {
+	v.Signs, v.DPoP = signs(client), client.DPoPBound
+	v.PAR, v.PARURL = client.RequirePAR && snippetGrant(client) == oauth.AuthorizationCodeGrant, e.issuer()+"/par"
+	if v.Strict = v.Signs || v.DPoP || v.PAR; v.PAR {
+		v.AuthorizeURL = e.issuer() + "/authorize?" + url.Values{"client_id": {client.ID}}.Encode()
+	}
+	if v.Signs {
+		v.Key, v.Confidential = keyOf(client), false
+		header := map[string]string{"alg": joseNames[v.Key.Algorithm]}
+		if v.Key.ID != "" {
+			header["kid"] = v.Key.ID
+		}
+		written, _ := json.Marshal(header)
+		v.AssertionHeader = string(written)
+	}
+}
+
+// goImports is the import declaration of a Go program: its own, and what the parts
+// that come with the client's demands need.
+func goImports(v snippetValues, own ...string) string {
+	const josePath = "github.com/go-jose/go-jose/v4"
+	if v.Signs {
+		own = append(own, "crypto/rand", "crypto/x509", "encoding/pem", "time", josePath, josePath+"/jwt", "golang.org/x/oauth2")
+		if slices.Contains(own, "golang.org/x/oauth2/clientcredentials") {
+			own = append(own, "net/url")
+		}
+	}
+	if v.DPoP {
+		own = append(own, "bytes", "crypto/ecdsa", "crypto/elliptic", "crypto/rand", "crypto/sha256", "encoding/base64", "net/http", "strings", "sync", "time", josePath, josePath+"/jwt", "golang.org/x/oauth2")
+	}
+	if v.PAR {
+		own = append(own, "encoding/json", "net/url")
+	}
+	slices.Sort(own)
+	var standard, others []string
+	for _, path := range slices.Compact(own) {
+		if host, _, _ := strings.Cut(path, "/"); strings.Contains(host, ".") {
+			others = append(others, "\t"+strconv.Quote(path)+"\n")
+		} else {
+			standard = append(standard, "\t"+strconv.Quote(path)+"\n")
+		}
+	}
+	return "import (\n" + strings.Join(standard, "") + "\n" + strings.Join(others, "") + ")"
+}
+
+// pythonImports is the same of a Python program.
+func pythonImports(v snippetValues, own ...string) string {
+	var primitives, asymmetric []string
+	if v.Signs || v.DPoP {
+		own = append(own, "base64", "secrets", "time")
+	}
+	if v.DPoP {
+		own = append(own, "hashlib")
+	}
+	if v.Signs {
+		primitives = append(primitives, "serialization")
+	}
+	if v.DPoP || v.Signs && v.Sign() != "ed25519" {
+		primitives = append(primitives, "hashes")
+	}
+	if v.DPoP || v.Signs && v.Sign() == "es256" {
+		asymmetric = append(asymmetric, "ec", "utils")
+	}
+	if v.Signs && strings.HasSuffix(v.Sign(), "s256") && v.Sign() != "es256" {
+		asymmetric = append(asymmetric, "padding")
+	}
+	slices.Sort(own)
+	var all strings.Builder
+	for _, module := range slices.Compact(own) {
+		if module != "os" || v.Confidential || v.Signs {
+			all.WriteString("import " + module + "\n")
+		}
+	}
+	for _, from := range []struct {
+		module string
+		names  []string
+	}{{"cryptography.hazmat.primitives", primitives}, {"cryptography.hazmat.primitives.asymmetric", asymmetric}} {
+		if slices.Sort(from.names); len(from.names) > 0 {
+			if from.module == "cryptography.hazmat.primitives" {
+				all.WriteString("\n")
+			}
+			all.WriteString("from " + from.module + " import " + strings.Join(from.names, ", ") + "\n")
+		}
+	}
+	return strings.TrimSuffix(all.String(), "\n")
 }
 
 // localPort is where the programs listen, where any port will do.
@@ -73,6 +203,7 @@ func (e *Endpoints) snippetValues(client *oauth.Client) snippetValues {
 	if v.RedirectPath == "" {
 		v.RedirectPath = "/"
 	}
+	e.strictValues(&v, client)
 	return v
 }
 
@@ -125,19 +256,26 @@ func snippetGrant(client *oauth.Client) string {
 	return ""
 }
 
-// plainClient tells whether a program can do with what every library does.
-func plainClient(client *oauth.Client) bool {
-	return !client.RequirePAR && !client.DPoPBound && !client.RequireSignedRequest && snippetGrant(client) != "" && len(client.Scope) > 0 &&
-		(client.Public() || slices.Contains(client.AuthMethods, oauth.ClientSecretBasic))
+// shown tells whether we have programs for a client: for every one of the portal,
+// and not for those few that sign their requests.
+func shown(client *oauth.Client) bool {
+	return !client.RequireSignedRequest && snippetGrant(client) != "" && len(client.Scope) > 0 &&
+		(client.Public() || slices.Contains(client.AuthMethods, oauth.ClientSecretBasic) || signs(client))
 }
+
+const keyNote = "The programs sign with the private key that belongs to the registered one. They read it from the file that ACME_CLIENT_KEY names, as PEM: export ACME_CLIENT_KEY=key.pem"
 
 // snippetNote says what the programs cannot do.
 func snippetNote(client *oauth.Client) string {
 	switch {
-	case !plainClient(client):
-		return "This application demands of itself what a short program cannot show: a signature of its own, proofs (DPoP), or requests that are pushed (PAR). The lab at Dreams runs each of them, and shows every message."
+	case !shown(client):
+		return "There is no short program for what this application is registered for. The lab at Dreams runs every flow, and shows every message."
+	case signs(client) && snippetGrant(client) != oauth.AuthorizationCodeGrant:
+		return keyNote
 	case snippetGrant(client) == oauth.AuthorizationCodeGrant && !local(localRedirectURI(client)):
 		return fmt.Sprintf("No program on your computer can listen at %s. To run one here, register http://localhost:%d/callback too; the first program does without.", localRedirectURI(client), localPort)
+	case signs(client):
+		return keyNote
 	}
 	return ""
 }
@@ -150,7 +288,7 @@ func serveOnePage(v snippetValues) string {
 // snippets are the programs of a client, with its own values in them and without
 // its secret: that comes from the environment.
 func (e *Endpoints) snippets(client *oauth.Client) []page.Snippet {
-	if !plainClient(client) {
+	if !shown(client) {
 		return nil
 	}
 	v := e.snippetValues(client)
@@ -172,6 +310,12 @@ func (e *Endpoints) snippets(client *oauth.Client) []page.Snippet {
 		all, files = all[:1], files[:1]
 	case name == "authorization_code":
 		all[2].Run = "npm install openid-client && node first.mjs"
+	}
+	if v.Strict && client.Kind != browserKind && len(all) > 1 {
+		all[2].Run = "npm install openid-client && node first.mjs"
+		if v.Signs || v.DPoP {
+			all[3].Run = "pip install cryptography && python3 first.py"
+		}
 	}
 	for i, file := range files {
 		var code strings.Builder

@@ -32,7 +32,7 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{post, "/logout", e.EndSession, "", "RP-Initiated Logout §2", false},
 		// The protocol: what programs call.
 		{post, "/token", e.Token, "token_endpoint", "RFC 6749 §3.2", true},
-		{post, "/par", e.PushedAuthorizationRequest, "pushed_authorization_request_endpoint", "RFC 9126 §2", false},
+		{post, "/par", e.PushedAuthorizationRequest, "pushed_authorization_request_endpoint", "RFC 9126 §2", true},
 		{post, "/device_authorization", e.DeviceAuthorization, "device_authorization_endpoint", "RFC 8628 §3.1", false},
 		{post, "/revoke", e.Revoke, "revocation_endpoint", "RFC 7009 §2", true},
 		{get, "/userinfo", e.Userinfo, "userinfo_endpoint", "OIDC Core §5.3", true},

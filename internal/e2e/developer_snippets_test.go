@@ -3,7 +3,17 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"go/format"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +25,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"example.com/acme-dreams/internal/e2e/chrome"
 )
@@ -63,19 +75,30 @@ func (w *World) snippet(t *testing.T, b *Browser, a application, id string) (str
 		t.Logf("no %s here", program[0])
 		return "", false
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	if id == "go" {
+		if formatted, err := format.Source([]byte(code)); err != nil || strings.TrimSpace(string(formatted)) != strings.TrimSpace(code) {
+			t.Errorf("gofmt would change it: %v\n%s", err, code)
+		}
+	}
+	if id == "python" && strings.Contains(code, "import cryptography") && exec.Command(program[0], "-c", "import cryptography").Run() != nil {
+		t.Log("no cryptography for python3 here")
+		return "", false
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	run := exec.CommandContext(ctx, program[0], append(program[1:], file)...)
 	run.Dir = "../.." // the module's go.mod
-	run.Env = append(os.Environ(), "ACME_CLIENT_SECRET="+a.Secret, "NODE_NO_WARNINGS=1")
+	run.Env = append(os.Environ(), "ACME_CLIENT_SECRET="+a.Secret, "ACME_CLIENT_KEY="+a.KeyFile, "NODE_NO_WARNINGS=1")
 	out, in := pipes(t, run)
 	var all strings.Builder
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
+	before := ""
 	for lines.Scan() {
 		line := lines.Text()
 		all.WriteString(line + "\n")
-		w.obey(b, line, in)
+		w.obey(b, before, line, in)
+		before = line
 	}
 	if err := run.Wait(); err != nil {
 		t.Errorf("%s: %v\n%s", id, err, all.String())
@@ -101,8 +124,8 @@ func pipes(t *testing.T, run *exec.Cmd) (io.Reader, io.Writer) {
 	return out, in
 }
 
-// obey does what a program asks its person to do.
-func (w *World) obey(b *Browser, line string, in io.Writer) {
+// obey does what a program asks its person to do, by a line and the one before it.
+func (w *World) obey(b *Browser, before, line string, in io.Writer) {
 	b.t.Helper()
 	target, found := strings.CutPrefix(line, "Open http")
 	switch {
@@ -113,13 +136,9 @@ func (w *World) obey(b *Browser, line string, in io.Writer) {
 	case found:
 		b.Stay = ""
 		w.allowAll(b, b.Get("http"+target))
-	case strings.HasPrefix(line, "http") && strings.Contains(line, "code_challenge="):
-		asked, err := url.Parse(line)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		b.Stay = asked.Query().Get("redirect_uri")
-		page := w.allowAll(b, b.Get(line))
+	case strings.HasPrefix(line, "You land at an address that begins with "):
+		b.Stay, _, _ = strings.Cut(strings.TrimPrefix(line, "You land at an address that begins with "), ". It need not load")
+		page := w.allowAll(b, b.Get(before))
 		_, _ = fmt.Fprintln(in, page.Location)
 	}
 }
@@ -203,10 +222,20 @@ func TestSnippetsRunAsTheyStand(t *testing.T) {
 func TestTheSinglePageRunsInABrowser(t *testing.T) {
 	browser := realBrowser(t)
 	w := New(t, Options{})
+	for name, settings := range map[string][]string{"plain": nil, "DPoP and PAR": {"dpop_bound_access_tokens", "require_pushed_authorization_requests"}} {
+		t.Run(name, func(t *testing.T) { singlePage(t, w, browser, settings) })
+	}
+}
+
+func singlePage(t *testing.T, w *World, browser *chrome.Browser, settings []string) {
 	redirectURI := fmt.Sprintf("http://localhost:%d/", freePort(t))
-	a := w.newApplication(w.SignedIn(t, "alice"), "browser", url.Values{
-		"redirect_uris": {redirectURI}, "scope": {"profile"}, "reason.profile": {"to greet you"},
-	})
+	b := w.SignedIn(t, "alice")
+	a := w.newApplication(b, "browser", url.Values{"redirect_uris": {redirectURI}, "scope": {"profile"}, "reason.profile": {"to greet you"}})
+	w.act(b, a.ID, "settings", url.Values{"access_token_ttl": {"60"}, "refresh_token_ttl": {"365"}, "setting": settings})
+	a.Page = w.applicationTab(b, a.ID, "code")
+	if proves := strings.Contains(textByID(a.Body, "snippet-javascript"), "DPoP"); proves != (settings != nil) {
+		t.Errorf("the page proves a key: %t", proves)
+	}
 	listener, err := net.Listen("tcp", strings.TrimSuffix(strings.TrimPrefix(redirectURI, "http://"), "/"))
 	if err != nil {
 		t.Fatal(err)
@@ -269,6 +298,101 @@ func TestThePreviewFollowsWhatIsTyped(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 			}
 			t.Errorf("the preview is: %s", chrome.Evaluate[string](tab, shown))
+		})
+	}
+}
+
+// keyFile makes a key, as the credentials tab says to.
+func keyFile(t *testing.T, algorithm string) (file, public string) {
+	t.Helper()
+	var key crypto.Signer
+	var err error
+	switch algorithm {
+	case "ES256":
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "Ed25519":
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "2026's", Algorithm: algorithm, Use: "sig"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, string(set)
+}
+
+// An application that demands more of itself has programs that do it: sign with its
+// key, prove another with every request, push the request.
+func TestSnippetsOfDemandingApplicationsRunAsTheyStand(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Env: map[string]string{"DEVICE_POLL_INTERVAL": "1s"}})
+	scopes := url.Values{"scope": {"openid", "profile", "packages:read"}, "reason.profile": {"to greet you"}}
+	at := func(host string) url.Values {
+		return With(scopes, url.Values{"redirect_uris": {fmt.Sprintf("http://%s:%d/first/answer", host, freePort(t))}})
+	}
+	const dpop, par, pkce = "dpop_bound_access_tokens", "require_pushed_authorization_requests", "require_pkce"
+	all := []string{"curl", "go", "javascript", "python"}
+	for _, c := range []struct {
+		name, kind, want string
+		fields           url.Values
+		key              string // the algorithm of its key; empty: its secret stays
+		settings         []string
+		languages        []string
+	}{
+		{"machine with a key", "machine", `"packages"`, nil, "ES256", nil, all},
+		{"machine with an RSA key", "machine", `"packages"`, nil, "RS256", nil, all},
+		{"machine with an RSA key and PSS", "machine", `"packages"`, nil, "PS256", nil, all},
+		{"machine with an Edwards key", "machine", `"packages"`, nil, "Ed25519", nil, all},
+		{"machine with DPoP", "machine", `"packages"`, nil, "", []string{dpop}, all},
+		{"machine with a key and DPoP", "machine", `"packages"`, nil, "RS256", []string{dpop}, all},
+		{"web application with PAR", "web", "Alice Moreau", at("localhost"), "", []string{pkce, par}, all},
+		{"web application with a key, PAR and DPoP", "web", "Alice Moreau", at("localhost"), "ES256", []string{pkce, par, dpop}, all},
+		{"web application with a key", "web", "Alice Moreau", at("localhost"), "PS256", []string{pkce}, all},
+		{"single page with PAR and DPoP", "browser", "Alice Moreau", With(scopes, url.Values{"redirect_uris": {"https://diary.example/cb"}}), "", []string{par, dpop}, []string{"curl"}},
+		{"command line with PAR and DPoP", "native", "Alice Moreau", at("127.0.0.1"), "", []string{par, dpop}, all},
+		{"television with DPoP", "native", "Alice Moreau", scopes, "", []string{dpop}, all},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := w.SignedIn(t, "alice")
+			a := w.newApplication(b, c.kind, c.fields)
+			if c.key != "" {
+				var public string
+				a.KeyFile, public = keyFile(t, c.key)
+				w.act(b, a.ID, "keys", url.Values{"jwks": {public}})
+				b.Form(w.applicationTab(b, a.ID, "credentials"), "secret").With(url.Values{"action": {"end-secret"}}).Submit()
+				a.Secret = ""
+			}
+			if page := w.act(b, a.ID, "settings", url.Values{"access_token_ttl": {"60"}, "refresh_token_ttl": {"365"}, "setting": c.settings}); page.Status != http.StatusOK {
+				t.Fatalf("settings: %d", page.Status)
+			}
+			a.Page = w.applicationTab(b, a.ID, "code")
+			for _, language := range c.languages {
+				t.Run(language, func(t *testing.T) {
+					b := w.SignedIn(t, "alice")
+					out, ran := w.snippet(t, b, a, language)
+					if ran && !strings.Contains(out, c.want) {
+						t.Errorf("%.2000s\n%s", out, textByID(a.Body, "snippet-"+language))
+					}
+				})
+			}
+			for _, m := range []string{"DPoP", "client_assertion"} {
+				demands := m == "DPoP" && slices.Contains(c.settings, dpop) || m != "DPoP" && c.key != ""
+				if code := textByID(a.Body, "snippet-curl"); strings.Contains(code, m) != demands {
+					t.Errorf("%s in the program: %t, want %t", m, !demands, demands)
+				}
+			}
 		})
 	}
 }

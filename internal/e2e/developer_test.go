@@ -20,6 +20,7 @@ import (
 type application struct {
 	Page
 	ID, Secret string
+	KeyFile    string // PEM, where it signs
 }
 
 func (a application) credentials() http.Header { return Credentials{a.ID, a.Secret}.Header() }
@@ -43,7 +44,7 @@ func (w *World) sendApplication(b *Browser, fields url.Values) application {
 	b.t.Helper()
 	form := b.Form(b.Get(w.Auth+"/developer/new"), "once")
 	page := form.With(url.Values{"action": {"register"}}).With(fields).Submit()
-	return application{page, textByID(page.Body, "client-id"), textByID(page.Body, "client-secret")}
+	return application{Page: page, ID: textByID(page.Body, "client-id"), Secret: textByID(page.Body, "client-secret")}
 }
 
 // newApplication is sendApplication, and must get through.
@@ -173,7 +174,7 @@ func TestTwoSecretsWhileOneReplacesTheOther(t *testing.T) {
 	w, b := inPortal(t, Options{}, "carol")
 	a := w.newApplication(b, "machine", nil)
 	page := w.act(b, a.ID, "make-secret", nil)
-	second := application{page, a.ID, textByID(page.Body, "client-secret")}
+	second := application{Page: page, ID: a.ID, Secret: textByID(page.Body, "client-secret")}
 	if second.Secret == "" || second.Secret == a.Secret {
 		t.Fatalf("%d: second secret %q", page.Status, second.Secret)
 	}

@@ -321,7 +321,7 @@ func TestCrossOriginResourceSharing(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/token", "/revoke", "/userinfo"} {
+	for _, path := range []string{"/token", "/par", "/revoke", "/userinfo"} {
 		preflight := w.Do(t, "OPTIONS", w.Auth+path, from(w.Dreams, "POST"), "")
 		if preflight.Status != http.StatusNoContent || preflight.Header.Get(allowed) != w.Dreams ||
 			!strings.Contains(strings.ToLower(preflight.Header.Get("Access-Control-Allow-Headers")), "authorization") ||

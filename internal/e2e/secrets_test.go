@@ -104,7 +104,7 @@ func TestNoSecretIsLoggedOrStored(t *testing.T) {
 	// Somebody registers an application, rotates its secret, and uses both.
 	carol := w.SignedIn(t, "carol")
 	registered := w.newApplication(carol, "machine", nil)
-	rotated := application{w.act(carol, registered.ID, "make-secret", nil), registered.ID, ""}
+	rotated := application{Page: w.act(carol, registered.ID, "make-secret", nil), ID: registered.ID}
 	rotated.Secret = textByID(rotated.Body, "client-secret")
 	for what, one := range map[string]application{"first": registered, "second": rotated} {
 		known.add(t, "the "+what+" secret of an application", one.Secret)

@@ -1,5 +1,7 @@
 # A person signs in and allows something (RFC 6749 §4.1, with PKCE, RFC 7636); then
-# a first call in that person's name.
+# a first call in that person's name.«if .Strict»«if or .Signs .DPoP» It wants: pip install cryptography«end»
+«pyimports . "base64" "hashlib" "http.server" "json" "os" "secrets" "urllib.error" "urllib.parse" "urllib.request"»
+«- else»
 import base64
 import hashlib
 import http.server
@@ -8,6 +10,7 @@ import os
 import secrets
 import urllib.parse
 import urllib.request
+«- end»
 
 ISSUER = «str .Issuer»
 CLIENT_ID = «str .ClientID»
@@ -15,7 +18,9 @@ CLIENT_ID = «str .ClientID»
 SECRET = os.environ["ACME_CLIENT_SECRET"]
 «- end»
 REDIRECT_URI = «str .RedirectURI»
+«- if .Strict»«template "strict.py" .»
 
+«end»
 state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(32)
 challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 answer = {}
@@ -37,11 +42,16 @@ class Callback(http.server.BaseHTTPRequestHandler):
 
 
 server = http.server.HTTPServer((«str .ListenHost», «.Port»), Callback)
-print("Open", ISSUER + "/authorize?" + urllib.parse.urlencode({
+question = {
     "response_type": "code", "client_id": CLIENT_ID, "redirect_uri": REDIRECT_URI,
     "scope": «str .Scope», "state": state,
     "code_challenge": challenge, "code_challenge_method": "S256",
-}), flush=True)
+}
+«- if .PAR»
+# RFC 9126: the request goes over the back channel, the browser carries a reference to it.
+question = {"client_id": CLIENT_ID, "request_uri": member("request_uri", ask(«str .PARURL», question))}
+«- end»
+print("Open", ISSUER + "/authorize?" + urllib.parse.urlencode(question), flush=True)
 while not answer:
     server.handle_request()
 if answer.get("state") != state or answer.get("iss") != ISSUER:  # RFC 9700 §4.7, RFC 9207
@@ -49,6 +59,12 @@ if answer.get("state") != state or answer.get("iss") != ISSUER:  # RFC 9700 §4.
 if "error" in answer:
     raise SystemExit(answer["error"] + ": " + answer.get("error_description", ""))
 
+«if .Strict -»
+token = member("access_token", ask(ISSUER + "/token", {
+    "grant_type": "authorization_code", "code": answer["code"], "redirect_uri": REDIRECT_URI, "code_verifier": verifier,
+}))
+print(ask(«str .APIURL», token=token))
+«else -»
 request = urllib.request.Request(ISSUER + "/token", data=urllib.parse.urlencode({
     "grant_type": "authorization_code", "code": answer["code"], "redirect_uri": REDIRECT_URI,
     "code_verifier": verifier, "client_id": CLIENT_ID,
@@ -60,3 +76,4 @@ with urllib.request.urlopen(request) as response:
 request = urllib.request.Request(«str .APIURL», headers={"Authorization": "Bearer " + token})
 with urllib.request.urlopen(request) as response:
     print(response.read().decode())
+«end -»

@@ -1,4 +1,18 @@
-# A token for the application itself (RFC 6749 §4.4), and a first call with it.
+# A token for the application itself (RFC 6749 §4.4), and a first call with it.«if .Strict»
+# It wants: pip install cryptography«end»
+«if .Strict -»
+«pyimports . "json" "os" "urllib.error" "urllib.parse" "urllib.request"»
+
+CLIENT_ID = «str .ClientID»
+«- if .Confidential»
+SECRET = os.environ["ACME_CLIENT_SECRET"]
+«- end»
+«- template "strict.py" .»
+
+
+token = member("access_token", ask(«str .TokenURL», {"grant_type": "client_credentials", "scope": «str .Scope»}))
+print(ask(«str .APIURL», token=token))
+«else -»
 import base64
 import json
 import os
@@ -21,3 +35,4 @@ with urllib.request.urlopen(request) as answer:
 request = urllib.request.Request(«str .APIURL», headers={"Authorization": "Bearer " + token})
 with urllib.request.urlopen(request) as answer:
     print(answer.read().decode())
+«end -»

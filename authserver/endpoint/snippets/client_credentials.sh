@@ -1,14 +1,19 @@
 #!/bin/bash
 # A token for the application itself (RFC 6749 §4.4), and a first call with it.
 set -eu
-: "${ACME_CLIENT_SECRET:?put the client secret into this variable}"
+«- template "wants.sh" .»
+«- if .Strict»
+
+encode() { base64 | tr '+/' '-_' | tr -d '=\n'; }
+«- template "sign.sh" .»
+«- template "strict.sh" .»
+
+post «sh .TokenURL» -d grant_type=client_credentials --data-urlencode scope=«sh .Scope»
+«- else»
 
 answer=$(curl -sS «sh .TokenURL» \
   -u «sh .ClientID»:"$ACME_CLIENT_SECRET" \
   -d grant_type=client_credentials \
   --data-urlencode scope=«sh .Scope»)
-token=$(printf %s "$answer" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
-[ -n "$token" ] || { echo "no token: $answer" >&2; exit 1; }
-
-curl -sS «sh .APIURL» -H "Authorization: Bearer $token"
-echo
+«- end»
+«- template "call.sh" .»

@@ -442,6 +442,9 @@ func (x *explained) source(e wiretap.Exchange) {
 		}
 	}
 	program := map[wiretap.Party]string{"A": "authserver", "R": "acme", "D": "dreams"}
+	if _, ok := source.Handler(program[e.To], e.Method, e.Route); !ok && e.Route != "" && !strings.HasPrefix(e.Route, "/.well-known/") {
+		x.t.Errorf("%s: no handler of %s", x.where, e.Route)
+	}
 	for _, check := range e.Checks {
 		if _, ok := source.Check(program[check.By], check.Name); !ok {
 			x.t.Errorf("%s: no source of the check %q of %s", x.where, check.Name, check.By)

@@ -35,6 +35,19 @@ type index struct {
 	checks    map[checkKey]place  // the judge of each check
 	variables map[string]place    // functions that are held by a variable
 	judges    map[checkKey]verify // how the lists name them
+	methods   map[string]place    // "dreams/site.callback", whosever it is
+	constants map[string]ast.Expr
+	handlers  map[routeKey]place
+	routes    []route
+}
+
+type routeKey struct{ program, method, path string }
+
+// route is a line of a route table, as it stands there.
+type route struct {
+	program, folder string
+	imports         map[string]string
+	elements        []ast.Expr // method, path, and among the others the handler
 }
 
 // verify is the function of a check, as a list names it.
@@ -51,7 +64,8 @@ var read = sync.OnceValue(parse)
 
 func parse() *index {
 	i := &index{files: map[string][]place{}, functions: map[string]place{}, checks: map[checkKey]place{},
-		variables: map[string]place{}, judges: map[checkKey]verify{}}
+		variables: map[string]place{}, judges: map[checkKey]verify{},
+		methods: map[string]place{}, constants: map[string]ast.Expr{}, handlers: map[routeKey]place{}}
 	_ = fs.WalkDir(acmedreams.Sources, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !shown(name) {
 			return err
@@ -63,7 +77,15 @@ func parse() *index {
 			i.checks[key] = at
 		}
 	}
-	i.judges, i.variables = nil, nil
+	for _, r := range i.routes {
+		method, path := i.text(r.folder, r.elements[0]), i.text(r.folder, r.elements[1])
+		for _, element := range r.elements[2:] {
+			if at, ok := i.handler(r, element); ok {
+				i.handlers[routeKey{r.program, method, path}] = at
+			}
+		}
+	}
+	i.judges, i.variables, i.methods, i.constants, i.routes = nil, nil, nil, nil, nil
 	return i
 }
 
@@ -96,6 +118,9 @@ func (i *index) add(name string) error {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
 			i.functions[folder+"."+called] = declared
+			if d.Recv != nil {
+				i.methods[folder+"."+d.Name.Name] = declared
+			}
 		case *ast.GenDecl:
 			for _, s := range d.Specs {
 				if s, ok := s.(*ast.ValueSpec); ok {
@@ -112,6 +137,16 @@ func (i *index) add(name string) error {
 					v.literal = at(literal, nil, called)
 				}
 				i.judges[checkKey{program, check}] = v
+			}
+			switch n := n.(type) {
+			case *ast.ValueSpec:
+				for at, value := range n.Values {
+					i.constants[folder+"."+n.Names[at].Name] = value
+				}
+			case *ast.CompositeLit:
+				if len(n.Elts) > 2 {
+					i.routes = append(i.routes, route{program, folder, imports, n.Elts})
+				}
 			}
 			return true
 		})
@@ -187,6 +222,53 @@ func (i *index) resolve(v verify, fn ast.Expr) (place, bool) {
 			return i.declared(folder, fn.Sel.Name)
 		}
 		return i.declared(v.folder, name.Name+"."+fn.Sel.Name)
+	}
+	return place{}, false
+}
+
+// text is the value of a constant: "/token", CallbackPath, http.MethodGet.
+func (i *index) text(folder string, e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, _ := strconv.Unquote(e.Value)
+		return text
+	case *ast.SelectorExpr:
+		if method, ok := strings.CutPrefix(e.Sel.Name, "Method"); ok {
+			return strings.ToUpper(method)
+		}
+	case *ast.Ident:
+		if value, ok := i.constants[folder+"."+e.Name]; ok {
+			return i.text(folder, value)
+		}
+	}
+	return ""
+}
+
+// handler finds the function that a line of a route table names, be it wrapped
+// in others: s.page(s.callback).
+func (i *index) handler(r route, e ast.Expr) (place, bool) {
+	switch e := e.(type) {
+	case *ast.CallExpr:
+		if len(e.Args) > 0 {
+			return i.handler(r, e.Args[len(e.Args)-1])
+		}
+	case *ast.SelectorExpr:
+		of, ok := e.X.(*ast.Ident)
+		if !ok {
+			return place{}, false
+		}
+		if folder, ok := r.imports[of.Name]; ok {
+			at, ok := i.functions[folder+"."+e.Sel.Name]
+			return at, ok
+		}
+		if at, ok := i.methods[r.folder+"."+e.Sel.Name]; ok {
+			return at, true
+		}
+		for _, folder := range r.imports {
+			if at, ok := i.methods[folder+"."+e.Sel.Name]; ok && strings.HasPrefix(folder, r.program+"/") {
+				return at, true
+			}
+		}
 	}
 	return place{}, false
 }

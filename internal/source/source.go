@@ -46,23 +46,35 @@ func Check(program, name string) (Excerpt, bool) {
 // function literal it returns the function that it stands in.
 func Function(name string) (Excerpt, bool) {
 	name, ours := strings.CutPrefix(withoutTypeArguments(name), module)
-	if !ours {
-		return Excerpt{}, false
-	}
 	// "flow.(*AuthorizationCode).Redeem" is in our list as "flow.AuthorizationCode.Redeem".
 	name = strings.NewReplacer("(*", "", ")", "").Replace(name)
-	i := read()
-	for {
-		if at, ok := i.functions[name]; ok {
-			return at.excerpt(), true
-		}
-		// "Redeem.func1.2", "Redeem-fm", "Redeem-range1"
-		cut := strings.LastIndexAny(name, ".-")
-		if cut <= strings.LastIndexByte(name, '/') {
-			return Excerpt{}, false
-		}
-		name = name[:cut]
+	slash := strings.LastIndexByte(name, '/') + 1
+	dot := strings.IndexByte(name[slash:], '.')
+	if !ours || dot < 0 {
+		return Excerpt{}, false
 	}
+	folder, parts := name[:slash+dot+1], strings.FieldsFunc(name[slash+dot+1:], func(r rune) bool { return r == '.' || r == '-' })
+	i := read()
+	// Behind the name stands which literal it is: "Redeem.func1.2", "Redeem-fm".
+	// Before it, where it was inlined: "Site.Routes.Site.page.func4".
+	for to := len(parts); to > 0; to-- {
+		for from := range to {
+			if at, ok := i.functions[folder+strings.Join(parts[from:to], ".")]; ok {
+				return at.excerpt(), true
+			}
+		}
+	}
+	return Excerpt{}, false
+}
+
+// Handler returns the function that answers a request, by the program's route
+// table. What the router calls is often a literal around it.
+func Handler(program, method, route string) (Excerpt, bool) {
+	at, ok := read().handlers[routeKey{program, method, route}]
+	if !ok {
+		return Excerpt{}, false
+	}
+	return at.excerpt(), true
 }
 
 // withoutTypeArguments turns "check.Run[...]" into "check.Run".

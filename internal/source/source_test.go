@@ -48,14 +48,18 @@ func TestAFunctionIsFoundByTheNameThatItRunsUnder(t *testing.T) {
 	running := func(f any) string { return runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name() }
 	const flow = "example.com/acme-dreams/dreams/flow."
 	for name, want := range map[string]string{
-		running(source.Function):                             "internal/source/source.go Function",
-		running(check.Run[int]):                              "internal/check/check.go Run",
-		flow + "(*AuthorizationCode).Redeem":                 "dreams/flow/authorization_code.go AuthorizationCode.Redeem",
-		flow + "(*AuthorizationCode).Redeem-fm":              "dreams/flow/authorization_code.go AuthorizationCode.Redeem",
-		flow + "(*AuthorizationCode).Redeem.func1.2":         "dreams/flow/authorization_code.go AuthorizationCode.Redeem",
-		flow + "judge[go.shape.struct { flow.x string }]":    "dreams/flow/refusal.go judge",
-		"example.com/acme-dreams/internal/source.init.func1": "",
-		flow + "nothing":                                     "", "main.main": "", "net/http.Get": "", "": "",
+		running(source.Function):                                                "internal/source/source.go Function",
+		running(check.Run[int]):                                                 "internal/check/check.go Run",
+		flow + "(*AuthorizationCode).Redeem":                                    "dreams/flow/authorization_code.go AuthorizationCode.Redeem",
+		flow + "(*AuthorizationCode).Redeem-fm":                                 "dreams/flow/authorization_code.go AuthorizationCode.Redeem",
+		flow + "(*AuthorizationCode).Redeem.func1.2":                            "dreams/flow/authorization_code.go AuthorizationCode.Redeem",
+		flow + "judge[go.shape.struct { flow.x string }]":                       "dreams/flow/refusal.go judge",
+		"example.com/acme-dreams/internal/source.init.func1":                    "",
+		"example.com/acme-dreams/dreams/site.(*Site).Routes.(*Site).page.func4": "dreams/site/site.go Site.page",
+		"example.com/acme-dreams/acme/api.(*API).Mount.(*API).authorized.func2": "acme/api/api.go API.authorized",
+		"example.com/acme-dreams/authserver/endpoint.(*Endpoints).Token-fm":     "authserver/endpoint/token.go Endpoints.Token",
+		"example.com/acme-dreams/dreams/flow.proving.RoundTrip":                 "dreams/flow/dpop.go proving.RoundTrip",
+		flow + "nothing": "", "main.main": "", "net/http.Get": "", "": "",
 	} {
 		got, ok := source.Function(name)
 		if said := strings.TrimSpace(got.File + " " + got.Name); said != want || ok != (want != "") {
@@ -68,6 +72,28 @@ func TestAFunctionIsFoundByTheNameThatItRunsUnder(t *testing.T) {
 		lines := strings.Split(text, "\n")
 		if !strings.HasPrefix(lines[got.Line-1], "func ") || !strings.HasPrefix(got.Text, lines[got.First-1]) {
 			t.Errorf("%s: lines %d and %d do not hold it", name, got.First, got.Line)
+		}
+	}
+}
+
+func TestAHandlerIsFoundByItsRoute(t *testing.T) {
+	for _, tt := range [][4]string{
+		{"dreams", "GET", "/callback", "dreams/site/connect.go Site.callback"},
+		{"dreams", "POST", "/learn/:slug", "dreams/learn/classroom.go Classroom.run"},
+		{"dreams", "GET", "/lab/callback", "dreams/learn/lab.go Classroom.labCallback"},
+		{"dreams", "POST", "/events", "dreams/site/security_events.go Site.securityEvents"},
+		{"dreams", "POST", "/tv", "dreams/tv/tv.go Television.begin"},
+		{"acme", "GET", "/api/v1/me", "acme/api/me.go API.getProfile"},
+		{"acme", "PUT", "/api/v1/me/preferences", "acme/api/me.go API.putPreferences"},
+		{"acme", "GET", "/callback", "acme/site/signin.go Site.callback"},
+		{"authserver", "POST", "/token", "authserver/endpoint/token.go Endpoints.Token"},
+		{"authserver", "DELETE", "/register/:client_id", "authserver/endpoint/registration_management.go Endpoints.DeleteClient"},
+		{"authserver", "GET", "/callback", ""},
+		{"dreams", "GET", "", ""},
+	} {
+		e, ok := source.Handler(tt[0], tt[1], tt[2])
+		if got := strings.TrimSpace(e.File + " " + e.Name); got != tt[3] || ok != (tt[3] != "") {
+			t.Errorf("%s %s of %s: got %q, want %q", tt[1], tt[2], tt[0], got, tt[3])
 		}
 	}
 }

@@ -63,9 +63,15 @@ func (s *Site) mobileSignIn(c echo.Context) error {
 	token, err := s.passwordGrant(ctx, username, password)
 	if err != nil {
 		status := http.StatusUnprocessableEntity
-		if v.Problem, status = mobileProblem(err); status == http.StatusServiceUnavailable {
+		switch v.Problem, status = mobileProblem(err); status {
+		case http.StatusServiceUnavailable:
 			s.log.Warn("the password grant gets no answer") // its error may hold the request
 			c.Response().Header().Set("Retry-After", retryAfter)
+		case http.StatusTooManyRequests: // for as long as we were told
+			var refused *oauth2.RetrieveError
+			if errors.As(err, &refused) {
+				c.Response().Header().Set("Retry-After", refused.Response.Header.Get("Retry-After"))
+			}
 		}
 		return s.showMobile(c, status, v)
 	}

@@ -61,7 +61,7 @@ var doubled = func() map[string]string {
 
 // Every attack is refused, in the words that its rule has for it, and nothing
 // that was said meanwhile and opens a door stands in the log (RFC 9700 §4.3, RFC
-// 6819 §5.1.4), at its most talkative and in either format.
+// 6819 §5.1.4), at its most talkative and in either format, nor in the security log.
 func TestAttacks(t *testing.T) {
 	for i, a := range attacks() {
 		t.Run(a.title(), func(t *testing.T) {
@@ -75,6 +75,9 @@ func TestAttacks(t *testing.T) {
 			through, refusal := a.Try(t, w)
 			w.Stop()
 			said.heard.wantNone(t, "log", string(log.Bytes()))
+			if a.Options.Authority == nil && (a.Options.Only == nil || slices.Contains(a.Options.Only, "authserver")) {
+				said.heard.wantNone(t, "security log", w.value(t, "authserver", "SELECT group_concat(kind || ' ' || sub || ' ' || client_id || ' ' || detail, char(10)) FROM security_events"))
+			}
 			if through {
 				t.Fatal("the attack got through")
 			}

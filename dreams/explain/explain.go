@@ -94,6 +94,7 @@ type MessageKind struct {
 	GrantType string // at /token
 	Status    int    // of a response
 	Carries   string // see Carries
+	From      string // who asks: "B", "D", "A", "R"; empty: it makes no difference
 }
 
 // Message says what a message is for, and where that is written.

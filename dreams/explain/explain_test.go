@@ -11,7 +11,7 @@ import (
 
 // The words are short, and each entry is whole.
 func TestEveryEntryIsWhole(t *testing.T) {
-	source := regexp.MustCompile(`^(ours|Fetch Standard|Fetch Metadata|[A-Z][A-Za-z0-9.: -]* §[0-9][0-9.]*[0-9]|[A-Z][A-Za-z0-9.: -]* §[0-9])$`)
+	source := regexp.MustCompile(`^(ours|RFC 9112|Fetch Standard|Fetch Metadata|HTML Standard|Permissions Policy|User-Agent Client Hints|Upgrade Insecure Requests|IANA Field Name Registry|[A-Z][A-Za-z0-9.: -]* §[0-9][0-9.]*[0-9]|[A-Z][A-Za-z0-9.: -]* §[0-9])$`)
 	for text, table := range map[string]table{"parameters.txt": parameters, "messages.txt": messages} {
 		for name, entries := range table {
 			for _, e := range entries {
@@ -134,16 +134,20 @@ func TestAMessageIsSaidToBeWhatItIs(t *testing.T) {
 		of   MessageKind
 		want string
 	}{
-		{MessageKind{"A", "POST", "/token", Request, "authorization_code", 0, "verifier"}, "proves with the verifier"},
-		{MessageKind{"A", "POST", "/token", Request, "authorization_code", 0, "code"}, "no verifier"},
-		{MessageKind{"A", "POST", "/token", Response, "authorization_code", 400, ""}, "gives nothing"},
-		{MessageKind{"A", "POST", "/token", Response, "authorization_code", 429, ""}, "nothing"},
-		{MessageKind{"A", "POST", "/consent", Response, "", 303, "code"}, "with a code"},
-		{MessageKind{"A", "POST", "/consent", Response, "", 303, "error"}, "refusal"},
-		{MessageKind{"A", "GET", "/consent", Response, "", 200, ""}, "who asks for what"},
-		{MessageKind{"R", "GET", "/api/v1/me/posts/p1", Request, "", 0, ""}, "blog"},
-		{MessageKind{"R", "GET", "/api/v1/me", Response, "", 429, ""}, "Too often"},
-		{MessageKind{"D", "GET", "/callback", Request, "", 0, "error"}, "refusal"},
+		{MessageKind{"A", "POST", "/token", Request, "authorization_code", 0, "verifier", ""}, "proves with the verifier"},
+		{MessageKind{"A", "POST", "/token", Request, "authorization_code", 0, "code", ""}, "no verifier"},
+		{MessageKind{"A", "POST", "/token", Response, "authorization_code", 400, "", ""}, "gives nothing"},
+		{MessageKind{"A", "POST", "/token", Response, "authorization_code", 429, "", ""}, "nothing"},
+		{MessageKind{"A", "POST", "/consent", Response, "", 303, "code", ""}, "with a code"},
+		{MessageKind{"A", "POST", "/consent", Response, "", 303, "error", ""}, "refusal"},
+		{MessageKind{"A", "GET", "/consent", Response, "", 200, "", ""}, "who asks for what"},
+		{MessageKind{"R", "GET", "/api/v1/me/posts/p1", Request, "", 0, "", ""}, "blog"},
+		{MessageKind{"R", "GET", "/api/v1/me", Response, "", 429, "", ""}, "Too often"},
+		{MessageKind{"D", "GET", "/callback", Request, "", 0, "error", ""}, "refusal"},
+		{MessageKind{"A", "POST", "/token", Request, "authorization_code", 0, "verifier", "D"}, "Dreams trades"},
+		{MessageKind{"A", "POST", "/token", Request, "authorization_code", 0, "verifier", "B"}, "The page trades"},
+		{MessageKind{"R", "GET", "/api/v1/me/preferences", Request, "", 0, "", "A"}, "Accounts asks"},
+		{MessageKind{"R", "GET", "/api/v1/me", Response, "", 401, "", "B"}, "No token"},
 	} {
 		if sentence, _, ok := Message(tt.of); !ok || !strings.Contains(sentence, tt.want) {
 			t.Errorf("%+v: got %q, want %q", tt.of, sentence, tt.want)

@@ -32,12 +32,13 @@ type where struct {
 	parties, kinds, endpoints  []string // any of each; none: all
 	method, direction          string
 	grant, token, with, status string
+	from                       string
 }
 
 // at is a place or a message, in words that where can be compared with.
 type at struct {
-	party, kind, endpoint, method, direction, grant, token, with string
-	status                                                       int
+	party, kind, endpoint, method, direction, grant, token, with, from string
+	status                                                             int
 }
 
 func (p Place) at() at {
@@ -45,7 +46,7 @@ func (p Place) at() at {
 }
 
 func (m MessageKind) at() at {
-	return at{party: m.Party, endpoint: m.Endpoint, method: m.Method, direction: m.Direction, grant: short(m.GrantType), with: m.Carries, status: m.Status}
+	return at{party: m.Party, endpoint: m.Endpoint, method: m.Method, direction: m.Direction, grant: short(m.GrantType), with: m.Carries, from: m.From, status: m.Status}
 }
 
 // short is a grant type without the URN around it.
@@ -77,7 +78,7 @@ func (w where) fits(in at) int {
 		weight   int
 		unknown  bool // fits what is not known, too
 	}{
-		{w.grant, in.grant, 64, false}, {w.token, in.token, 64, false}, {w.with, in.with, 64, false},
+		{w.grant, in.grant, 64, false}, {w.token, in.token, 64, false}, {w.with, in.with, 64, false}, {w.from, in.from, 96, false},
 		{w.method, in.method, 4, true}, {w.direction, in.direction, 2, true},
 	} {
 		switch {
@@ -240,6 +241,8 @@ func readWhere(words []string) (where, error) {
 			w.token = value
 		case hasValue && key == "with":
 			w.with = value
+		case hasValue && key == "from":
+			w.from = value
 		case strings.HasPrefix(word, "/"):
 			w.endpoints = append(w.endpoints, word)
 		case word == Request || word == Response:

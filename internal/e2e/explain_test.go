@@ -478,7 +478,7 @@ func (x *explained) exchange(e wiretap.Exchange) {
 		maps.Copy(sent, x.parameters(explain.Form, e.Request.Body, in))
 	}
 	x.recorded(e.Request, in)
-	m := explain.MessageKind{Party: in.Party, Method: e.Method, Endpoint: in.Endpoint, Direction: in.Direction, GrantType: in.GrantType, Carries: explain.Carries(sent.Has)}
+	m := explain.MessageKind{Party: in.Party, Method: e.Method, Endpoint: in.Endpoint, Direction: in.Direction, GrantType: in.GrantType, Carries: explain.Carries(sent.Has), From: string(e.From)}
 	x.message(m)
 	if e.Status == 0 {
 		return

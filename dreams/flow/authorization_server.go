@@ -108,11 +108,10 @@ func (s *AuthorizationServer) discover(ctx context.Context) (*metadata, error) {
 	if known != nil {
 		return known, nil
 	}
-	// The request is everybody's, so it must not end with the first caller's.
+	// The request is everybody's, so it must not end with the first caller's; the
+	// HTTP client bounds it.
 	found, err, _ := s.asking.Do("discovery", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), backTimeout)
-		defer cancel()
-		provider, err := oidc.NewProvider(s.context(ctx), s.Issuer)
+		provider, err := oidc.NewProvider(s.context(context.WithoutCancel(ctx)), s.Issuer)
 		if err != nil {
 			return nil, discoveryError(err)
 		}

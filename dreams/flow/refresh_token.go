@@ -87,12 +87,11 @@ func (c *ConnectionTokens) AccessToken(ctx context.Context) (string, error) {
 // that it gave (RFC 9700 §4.14.2).
 func (c *ConnectionTokens) Renew(ctx context.Context, refused string) (string, error) {
 	// Whoever waits shares the result, so it must not end with one caller's
-	// request.
+	// request. The HTTP client bounds each call; nothing may come between the
+	// answer and the disk, for the old refresh token is spent by then.
 	shared := context.WithoutCancel(ctx)
 	token, err, _ := c.grant.refreshing.Do(c.connection, func() (any, error) {
-		ctx, cancel := context.WithTimeout(shared, backTimeout)
-		defer cancel()
-		return c.grant.refresh(ctx, c.connection, refused)
+		return c.grant.refresh(shared, c.connection, refused)
 	})
 	if err != nil {
 		return "", err

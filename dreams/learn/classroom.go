@@ -2,6 +2,7 @@ package learn
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -49,6 +50,8 @@ type Classroom struct {
 	Registration *flow.Registration
 
 	desks       *desks
+	runs        *runs
+	workers     *workers
 	lessons     []Lesson
 	registering sync.Mutex
 }
@@ -76,6 +79,8 @@ func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(s
 		{http.MethodGet, "/learn", handler(c.front)},
 		{http.MethodGet, "/learn/:slug", handler(c.show)},
 		{http.MethodPost, "/learn/:slug", handler(c.run)},
+		{http.MethodGet, "/runs/:id", handler(c.showRun)},
+		{http.MethodPost, "/runs/:id", handler(c.press)},
 		{http.MethodGet, LabCallbackPath, handler(c.labCallback)},
 		{http.MethodGet, LoggedOutPath, handler(c.loggedOut)},
 	}
@@ -83,7 +88,7 @@ func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(s
 
 // Open makes the classroom ready.
 func (c *Classroom) Open() *Classroom {
-	c.desks, c.lessons = newDesks(), c.all()
+	c.desks, c.lessons, c.runs, c.workers = newDesks(), c.all(), &runs{}, newWorkers()
 	return c
 }
 
@@ -175,13 +180,84 @@ func (c *Classroom) run(e echo.Context, v Visit) error {
 	if err != nil {
 		return err
 	}
-	run := &Run{Browser: browser, Person: v.Connection.Person, Form: form, lesson: l, room: c}
+	if form.Get("mode") == "step" {
+		if c.Room == nil {
+			return c.unrecorded(e, v, l)
+		}
+		return c.step(e, c.open(v, l, browser, form), 0)
+	}
+	if run, brings := c.bringsToken(browser, l, form); brings {
+		wiretap.Adopt(ctx, run.Recording)
+		run.Form = form
+		return c.resume(e, run, l.Run)
+	}
+	run := c.open(v, l, browser, form)
+	run.Recording = c.Room.Open(ctx, nil)
+	c.begin(run)
+	wiretap.Adopt(ctx, run.Recording)
+	return c.goOn(e, run, l.Run(wiretap.With(ctx, run.Recording), run))
+}
+
+// open makes a run that has not begun.
+func (c *Classroom) open(v Visit, l Lesson, browser string, form url.Values) *Run {
+	run := &Run{Browser: browser, Person: v.Connection.Person, Form: form, Started: c.Now(), lesson: l, room: c}
 	if v.Connection.ID != "" && !v.Connection.Ended() {
 		run.Connection, run.Scope = v.Connection.ID, v.Connection.Scope
 	}
-	run.Recording = c.Room.Open(ctx, nil)
+	return run
+}
+
+// begin keeps a run whose recording is open.
+func (c *Classroom) begin(run *Run) {
+	run.progress.state = Working
+	if run.Recording != nil {
+		run.ID = run.Recording.ID
+		c.runs.keep(run)
+	}
+}
+
+// step begins a run that stops before each message; skip is how many pauses to
+// leave out.
+func (c *Classroom) step(e echo.Context, run *Run, skip int) error {
+	ctx := e.Request().Context()
+	run.stepper = newStepper(c.workers.base, run, skip)
+	run.Recording = c.Room.Open(ctx, run.stepper)
+	run.progress.busy = true
+	c.begin(run)
+	run.stepper.expire()
 	wiretap.Adopt(ctx, run.Recording)
-	return c.goOn(e, run, l.Run(wiretap.With(ctx, run.Recording), run))
+	if !c.launch(run, func(ctx context.Context) error { return run.lesson.Run(ctx, run) }) {
+		return errStopping
+	}
+	return c.meanwhile(e, run)
+}
+
+// resume goes on with a run whose browser is back.
+func (c *Classroom) resume(e echo.Context, run *Run, do func(context.Context, *Run) error) error {
+	if run.stepper == nil {
+		return c.goOn(e, run, do(wiretap.With(e.Request().Context(), run.Recording), run))
+	}
+	if !run.claim() {
+		return c.see(e, run.lesson)
+	}
+	if !c.launch(run, func(ctx context.Context) error { return do(ctx, run) }) {
+		return errStopping
+	}
+	return c.meanwhile(e, run)
+}
+
+// bringsToken finds the run of the implicit grant that a script brings a token to:
+// it has no other way to come back.
+func (c *Classroom) bringsToken(browser string, l Lesson, form url.Values) (*Run, bool) {
+	if form.Get("access_token") == "" {
+		return nil, false
+	}
+	for _, run := range c.runs.of(browser) {
+		if run.lesson.Slug == l.Slug {
+			return run, run.State() == Away
+		}
+	}
+	return nil, false
 }
 
 // Returned goes on with a run whose browser has come back to the redirect URI.
@@ -200,24 +276,27 @@ func (c *Classroom) returned(e echo.Context, attempt flow.Attempt, denied *flow.
 		return c.see(e, l)
 	}
 	query := e.QueryParams()
-	if lab {
-		run.Tell("Your browser brings the answer", "The same list of checks judges it as every answer that comes to Dreams: state, iss, and the rest.")
-	}
-	ctx := wiretap.With(e.Request().Context(), run.Recording)
-	if denied != nil && l.Denied != nil {
-		return c.goOn(e, run, l.Denied(ctx, run, attempt, denied))
-	}
-	if denied != nil {
-		run.Note("Acme’s accounts sent an error in place of a code, %s: that is a person who says no, or a request that the server does not like. Dreams got nothing.", denied.Code)
-		return c.goOn(e, run, nil)
-	}
-	return c.goOn(e, run, l.Return(ctx, run, attempt, query))
+	wiretap.Adopt(e.Request().Context(), run.Recording)
+	return c.resume(e, run, func(ctx context.Context, run *Run) error {
+		if lab {
+			run.Tell("Your browser brings the answer", "The same list of checks judges it as every answer that comes to Dreams: state, iss, and the rest.")
+		}
+		if denied != nil && l.Denied != nil {
+			return l.Denied(ctx, run, attempt, denied)
+		}
+		if denied != nil {
+			run.Note("Acme’s accounts sent an error in place of a code, %s: that is a person who says no, or a request that the server does not like. Dreams got nothing.", denied.Code)
+			return nil
+		}
+		return l.Return(ctx, run, attempt, query)
+	})
 }
 
 // goOn sends the browser where the run wants it, or to the result.
 func (c *Classroom) goOn(e echo.Context, run *Run, err error) error {
 	if to := run.redirect; to != "" && err == nil {
 		run.redirect = ""
+		run.show(Away, nil)
 		return e.Redirect(http.StatusSeeOther, to)
 	}
 	c.finish(run, err)
@@ -229,7 +308,21 @@ func (c *Classroom) finish(run *Run, err error) {
 		c.Log.Info("a lesson ended early", "lesson", run.lesson.Slug, "error", err)
 		run.result.Trouble = trouble(err)
 	}
+	state := Done
+	if run.stepper != nil {
+		if why := context.Cause(run.stepper.ctx); why != nil && err != nil {
+			state, run.result.Trouble = Ended, "This run was ended before it was over: "+why.Error()+"."
+		}
+	}
 	c.desks.keep(run, c.Now())
+	if run.Unfinished > 0 && run.result.Trouble == "" {
+		state = Working
+	}
+	run.show(state, nil)
+	if state != Working {
+		run.Form = nil // a password may be in it
+		run.end(nil)
+	}
 }
 
 // trouble is an error in words for the page.
@@ -289,11 +382,15 @@ func (r *Run) tell(err error, refusal Refusal) error {
 }
 
 func render(e echo.Context, content templ.Component) error {
+	return renderAs(e, http.StatusOK, content)
+}
+
+func renderAs(e echo.Context, status int, content templ.Component) error {
 	var html bytes.Buffer
 	if err := content.Render(e.Request().Context(), &html); err != nil {
 		return err
 	}
-	return e.HTMLBlob(http.StatusOK, html.Bytes())
+	return e.HTMLBlob(status, html.Bytes())
 }
 
 func values(u *url.URL) url.Values {

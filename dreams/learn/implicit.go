@@ -81,7 +81,8 @@ func (c *Classroom) foreignToken(ctx context.Context, run *Run) error {
 		run.Note("Connect your account to Dreams and run this again: the widget is then given the token of another client, and can’t tell. By hand it goes at the widget, under “Whose token is it?”.")
 		return nil
 	}
-	foreign, err := c.Refresh.Source(run.Connection).AccessToken(ctx)
+	// The connection's own: whoever looks at an offer would wait for it as well.
+	foreign, err := c.Refresh.Source(run.Connection).AccessToken(withoutPause(ctx))
 	if errors.Is(err, flow.ErrEnded) {
 		return nil
 	}

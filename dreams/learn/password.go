@@ -45,6 +45,7 @@ var passwordScopes = []string{"profile", "preferences:read"}
 // runPassword uses the password for one request and keeps nothing of it.
 func (c *Classroom) runPassword(ctx context.Context, run *Run) error {
 	username, password := run.Form.Get("username"), run.Form.Get("password")
+	run.Form = nil
 	if username == "" || password == "" {
 		run.Note("There was no user name or no password, so nothing was sent.")
 		return nil

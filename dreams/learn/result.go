@@ -10,6 +10,7 @@ import (
 // Result is what came of a run.
 type Result struct {
 	At        time.Time
+	Run       string // its ID; empty: nothing was recorded
 	Exchanges []wiretap.Exchange
 	Dropped   int
 	Tokens    []Token
@@ -98,7 +99,7 @@ func (d *desks) clearOldest() {
 
 // keep puts a run's result on the browser's desk.
 func (d *desks) keep(r *Run, now time.Time) {
-	r.result.At = now
+	r.result.At, r.result.Run = now, r.ID
 	r.result.Exchanges, r.result.Dropped = r.Recording.Exchanges()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -15,6 +15,8 @@ import (
 
 // Run is a lesson under way.
 type Run struct {
+	ID         string // the recording's
+	Started    time.Time
 	Browser    string             // the session that runs it
 	Person     int64              // who is connected to Dreams in it; 0: nobody
 	Connection string             // that person's connection; empty: none, or it has ended
@@ -30,14 +32,22 @@ type Run struct {
 	lesson   Lesson
 	room     *Classroom
 	redirect string
+	said     string // the caption of the next message
+	leaving  string // and of the redirect
 	result   Result
+	stepper  *stepper // nil: it runs through
+	beside   string   // the ID of the run that it branched off; empty: none
+	progress progress
 }
 
 // Say captions the next message.
-func (r *Run) Say(caption string) { r.Recording.Say(caption) }
+func (r *Run) Say(caption string) {
+	r.said = caption
+	r.Recording.Say(caption)
+}
 
 // Tell is Say, and adds what the message proves.
-func (r *Run) Tell(caption, proves string) { r.Recording.Say(caption + "\n" + proves) }
+func (r *Run) Tell(caption, proves string) { r.Say(caption + "\n" + proves) }
 
 // Note adds a remark.
 func (r *Run) Note(format string, args ...any) {
@@ -66,7 +76,7 @@ func (r *Run) Refused(refusal Refusal) { r.result.Refusals = append(r.result.Ref
 // Redirect sends the browser away. The run is kept under state until it comes
 // back with that.
 func (r *Run) Redirect(address, state string) {
-	r.redirect = address
+	r.redirect, r.leaving = address, r.said
 	r.room.desks.wait(state, r)
 }
 

@@ -57,7 +57,9 @@ type LessonView struct {
 	Fields    templ.Component
 	Before    string
 	Waiting   bool // the run goes on by itself
-	Result    *ResultView
+	// NoStepping: somebody wants to step through it, and nothing is recorded.
+	NoStepping bool
+	Result     *ResultView
 }
 
 // StateMark is how a state looks: always beside its words.
@@ -100,7 +102,8 @@ type LessonFile struct{ Path, About, Href string }
 // ResultView is what came of a run.
 type ResultView struct {
 	At       string
-	Recorded bool // false: WIRETAP=off
+	Run      string // where all of it is to be seen; empty: nowhere
+	Recorded bool   // false: WIRETAP=off
 	Messages []MessageView
 	Dropped  int
 	Tokens   []TokenView

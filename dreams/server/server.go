@@ -35,6 +35,7 @@ type Server struct {
 	site      *site.Site
 	store     *store.Store
 	catalogue *catalogue.Keeper
+	lessons   *learn.Classroom
 	smtp      *offers.SMTP // nil: letters stay in the outbox
 	clients   clients
 	log       *slog.Logger
@@ -99,7 +100,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	}).Open()
 	pages.Lessons = classroom.Returned
 	pages.Night = night.New(db, pages.LookAgain, c.Now, c.Log)
-	s := &Server{site: pages, store: db, catalogue: keeper, clients: newClients(c, accounts), log: c.Log}
+	s := &Server{site: pages, store: db, catalogue: keeper, lessons: classroom, clients: newClients(c, accounts), log: c.Log}
 	if c.Env.SMTPURL != "" {
 		s.smtp = &offers.SMTP{Address: string(c.Env.SMTPURL)}
 	}
@@ -161,6 +162,7 @@ func (s *Server) Work(ctx context.Context) {
 	group.Go(func() { s.every(ctx, time.Minute, "revoke", s.giveBack) })
 	group.Go(func() { s.site.Night.Work(ctx) })
 	group.Go(func() { s.room.Work(ctx) })
+	group.Go(func() { s.lessons.Work(ctx) })
 	if s.smtp != nil {
 		group.Go(func() { s.every(ctx, 5*time.Second, "deliver", s.deliver) })
 	}

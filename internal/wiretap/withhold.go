@@ -23,6 +23,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -123,6 +124,10 @@ func withheldRaw(header http.Header, body []byte) []byte {
 // never lists the names whose values are not recorded at all: what opens more
 // than this run.
 var never = []string{"password", "new_password", "old_password", "current_password", "repeat_password", "csrf"}
+
+// Unrecorded tells whether a value of this name is never recorded, so that it is
+// not shown either.
+func Unrecorded(name string) bool { return slices.Contains(never, name) }
 
 func withhold(form url.Values) (found bool) {
 	for _, name := range never {

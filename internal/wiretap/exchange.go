@@ -27,6 +27,7 @@ type Exchange struct {
 
 	From    Party  `json:"from"`
 	To      Party  `json:"to"`
+	ToldBy  Party  `json:"told_by,omitempty"` // which of the two we have it from
 	Front   bool   `json:"front,omitempty"`   // through the browser; otherwise from server to server
 	Caption string `json:"caption,omitempty"` // what it is for, in words; a second line says what it proves
 
@@ -72,7 +73,7 @@ type Gap struct {
 
 // both is an exchange as its two ends tell it.
 func both(a, b Exchange) Exchange {
-	if a.SentBy == "" && a.Caption == "" && (b.SentBy != "" || b.Caption != "") {
+	if b.ToldBy == b.From && a.ToldBy != a.From {
 		a, b = b, a // the sender's word comes first
 	}
 	if b.Route != "" {

@@ -96,7 +96,7 @@ func (t *Tap) Handler(program http.Handler) http.Handler {
 // received begins the receiver's view of an exchange.
 func (t *Tap) received(r *http.Request) Exchange {
 	e := Exchange{
-		To: t.party, Method: r.Method, Start: t.now(),
+		To: t.party, ToldBy: t.party, Method: r.Method, Start: t.now(),
 		Request: Half{Header: withheldHeader(r.Header)},
 	}
 	address := *r.URL
@@ -249,7 +249,7 @@ func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := Exchange{From: t.party, To: t.to(req.URL), ID: newID(8), Caption: recording.said()}
+	e := Exchange{From: t.party, ToldBy: t.party, To: t.to(req.URL), ID: newID(8), Caption: recording.said()}
 	e.SentBy, e.SentAt = sender()
 	if within := current(ctx); within != nil {
 		within.mu.Lock()
@@ -262,8 +262,7 @@ func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if e.Trace == "" {
 		e.Trace = newID(16)
 	}
-	// RoundTrip must not change the caller's request.
-	req = req.Clone(ctx)
+	req = req.Clone(ctx) // RoundTrip must not change the caller's request
 	if recording != nil && recording.Gate != nil {
 		changed, err := recording.Gate.Leaving(ctx, Message{e.To, req.Method, req.URL.String(), req.Header.Clone(), string(body), e.Caption})
 		if err != nil {
@@ -272,9 +271,10 @@ func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if body, err = apply(req, changed); err != nil {
 			return nil, err
 		}
-		held, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
+		// A request of its own: the caller's may have been given up while it was held.
+		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 		defer cancel()
-		req = req.WithContext(held)
+		req = (&http.Request{Method: req.Method, URL: req.URL, Header: req.Header, Host: req.Host, ContentLength: int64(len(body))}).WithContext(patient)
 	}
 	req.Body = http.NoBody
 	if len(body) > 0 {
@@ -329,7 +329,6 @@ func apply(req *http.Request, m Message) (body []byte, err error) {
 	}
 	to.Scheme, to.Host, to.User = req.URL.Scheme, req.URL.Host, nil
 	req.Method, req.URL, req.Header = m.Method, to, m.Header
-	req.ContentLength = int64(len(m.Body))
 	return []byte(m.Body), nil
 }
 

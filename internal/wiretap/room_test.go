@@ -19,6 +19,7 @@ import (
 type neighbours struct {
 	room           *Room
 	member         *Member
+	serving        atomic.Pointer[Member] // who answers: another one after a start
 	dreams, server *httptest.Server
 	program        http.Handler // what the program does; nil: 204
 	deaf           atomic.Bool  // the room does not answer deliveries
@@ -38,17 +39,18 @@ func newNeighbours(t *testing.T) *neighbours {
 		return Client
 	}
 	n.member = NewMember(AuthorizationServer, &Clock{Base: time.Now}, n.dreams.URL, to, http.DefaultTransport, quiet)
+	n.serving.Store(n.member)
 	n.room = NewRoom(&Clock{Base: time.Now}, map[Party]string{AuthorizationServer: n.server.URL, ResourceServer: n.server.URL}, to, http.DefaultTransport, quiet)
 	n.room.members = n.room.members[:1] // one is enough
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+Path, func(w http.ResponseWriter, r *http.Request) { n.member.Order(w, r) })
+	mux.HandleFunc("POST "+Path, func(w http.ResponseWriter, r *http.Request) { n.serving.Load().Order(w, r) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		Routed(r.Context(), r.URL.Path, "the.Handler")
 		if n.program != nil {
 			n.program.ServeHTTP(w, r)
 		}
 	})
-	orders = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.member.Handler(mux).ServeHTTP(w, r) })
+	orders = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.serving.Load().Handler(mux).ServeHTTP(w, r) })
 	classroom := http.NewServeMux()
 	classroom.HandleFunc("POST "+Path, func(w http.ResponseWriter, r *http.Request) {
 		if n.deaf.Load() {
@@ -243,7 +245,7 @@ func TestAProgramThatWasStartedAgainIsToldAgain(t *testing.T) {
 	again := NewMember(AuthorizationServer, &Clock{Base: time.Now}, n.dreams.URL, n.member.to, http.DefaultTransport, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	n.member = again
+	n.serving.Store(again)
 	go again.Work(ctx)
 	n.room.Open(t.Context(), nil) // the next order
 	if ahead := again.clock.Ahead(); ahead != time.Hour {

@@ -39,8 +39,8 @@ var detailChecks = []check.Check[opening]{
 	check.New("authorization detail has not ended", "RFC 9396 §9", checkDetailEnd),
 }
 
-// "An array of strings representing the location of the resource or resource
-// server. These strings are typically URIs identifying the location of the RS."
+// "An array of strings representing the location of the resource or RS. These
+// strings are typically URIs identifying the location of the RS."
 func checkDetailLocation(o opening) error {
 	if !slices.Contains(o.detail.Locations, o.resource) {
 		return insufficientDetail("The authorization detail is for another resource", o)

@@ -103,8 +103,8 @@ func checkKey(p *presentation) error {
 	return nil
 }
 
-// "Each key MUST be used with exactly one algorithm." What the header says must
-// be that one: "none" and HS256 with the public key as secret end here.
+// "each key MUST be used with exactly one algorithm": what the header says must
+// be that one. "none" and HS256 with the public key as secret end here.
 func checkAlgorithm(p *presentation) error {
 	if p.key == nil || p.token.Header.Algorithm != p.key.Algorithm {
 		return invalidToken("The token is signed with another algorithm than its key is for")
@@ -142,7 +142,7 @@ func checkAudience(p *presentation) error {
 	return nil
 }
 
-// "The current date/time MUST be before the expiration date/time": on the
+// "the current date/time MUST be before the expiration date/time": on the
 // second it is over. We grant no leeway.
 func checkExpiry(p *presentation) error {
 	exp := p.token.Claims.ExpiresAt
@@ -229,7 +229,7 @@ func checkUser(p *presentation) error {
 	return nil
 }
 
-// "The allowable elapsed time in seconds since the last active authentication
+// "the allowable elapsed time in seconds since the last active authentication
 // event associated with the access token": a token that was refreshed for a
 // year still says when the person last typed her password. One that doesn't say
 // it comes from no login that we could judge, and one that says tomorrow was written

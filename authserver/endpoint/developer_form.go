@@ -316,7 +316,7 @@ func (e *Endpoints) newApplicationForm(c echo.Context, session store.Session, st
 }
 
 // NewApplication registers an application, or shows what its consent page would
-// be. RFC 6749 §2: the owner of an application registers it "typically [by]
+// be. RFC 6749 §2 leaves open how that is done, but it would "typically involve
 // end-user interaction with an HTML registration form".
 func (e *Endpoints) NewApplication(c echo.Context) error {
 	session, err := e.signedIn(c)

@@ -26,8 +26,8 @@ var initialAccessChecks = []check.Check[initialAccess]{
 	check.New("initial access token is the one that was set", "RFC 7591 §3", initialAccessTokenMatches),
 }
 
-// RFC 7591 §3: "the client registration endpoint MAY be an OAuth 2.0 protected
-// resource and it MAY accept an initial access token". It is where
+// RFC 7591 §3: "The client registration endpoint MAY be an OAuth 2.0 [RFC6749]
+// protected resource and it MAY accept an initial access token". It is where
 // REGISTRATION_TOKEN is set.
 func initialAccessTokenMatches(a initialAccess) error {
 	sent, wanted := sha256.Sum256([]byte(a.Token)), sha256.Sum256([]byte(a.Wanted))

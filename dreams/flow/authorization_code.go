@@ -116,9 +116,9 @@ type AuthorizationRequest struct {
 }
 
 // Identity is who signed in. The two together name a person, neither alone:
-// "The sub (subject) and iss (issuer) Claims, used together, are the only Claims
-// that an RP can rely upon as a stable identifier for the End-User" (OIDC Core
-// §5.7). Never the e-mail address, which can change hands.
+// "The sub (subject) and iss (issuer) Claims from the ID Token, used together, are
+// the only Claims that an RP can rely upon as a stable identifier for the End-User"
+// (OIDC Core §5.7). Never the e-mail address, which can change hands.
 type Identity struct {
 	Issuer, Subject string
 	SessionID       string    // sid, by which a logout token may name the session; empty: none was told

@@ -37,7 +37,7 @@ const clientAssertionLifetime = time.Minute
 
 // Assertion is a new one, for one request.
 func (a *ClientAssertion) Assertion(clientID string) (string, error) {
-	// "The jti […] MUST only be used once" (OIDC Core §9)
+	// "These tokens MUST only be used once" (OIDC Core §9, of jti)
 	id, err := Unguessable(a.Random)
 	if err != nil {
 		return "", err

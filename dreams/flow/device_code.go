@@ -143,7 +143,7 @@ func (d Device) After(err error) (next Device, again bool) {
 		return d, true
 	case errors.As(err, &away):
 		// "clients MUST unilaterally reduce their polling frequency […] such as
-		// doubling the polling interval on each connection timeout"
+		// doubling the polling interval on each such connection timeout"
 		d.Interval = max(d.Interval, min(2*d.Interval, mostInterval))
 		return d, true
 	}

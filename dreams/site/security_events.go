@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -23,28 +24,32 @@ const maxSecurityEvent = 16 << 10
 func (s *Site) securityEvents(c echo.Context) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if media, _, err := mime.ParseMediaType(c.Request().Header.Get("Content-Type")); err != nil || media != "application/secevent+jwt" {
-		return c.JSON(http.StatusBadRequest, securityEventError{"invalid_request", "The media type must be application/secevent+jwt."})
+		return refuseSecurityEvent(c, "invalid_request", "The media type must be application/secevent+jwt.")
 	}
 	compact, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxSecurityEvent))
 	if err != nil {
-		return c.JSON(http.StatusBadRequest, securityEventError{"invalid_request", "The body must be a security event token, 16 KiB at most."})
+		return refuseSecurityEvent(c, "invalid_request", "The body must be a security event token, 16 KiB at most.")
 	}
 	err = s.SecurityEvents.Receive(c.Request().Context(), string(compact))
 	refusal := (*flow.Refusal)(nil)
 	switch {
 	case errors.As(err, &refusal):
 		s.Log.Info("security event token refused", "check", refusal.Check, "reason", refusal.Words)
-		code := refusal.Code
-		if code == "" {
-			code = "invalid_request"
-		}
-		return c.JSON(http.StatusBadRequest, securityEventError{code, refusal.Words})
+		return refuseSecurityEvent(c, cmp.Or(refusal.Code, "invalid_request"), refusal.Words)
 	case err != nil: // ours, and it may pass: the sender comes again
 		s.Log.Error("security event failed", "error", err)
 		return c.NoContent(http.StatusServiceUnavailable)
 	}
 	s.Log.Info("told by the authorization server that somebody took something back")
 	return c.NoContent(http.StatusAccepted)
+}
+
+// refuseSecurityEvent follows RFC 8935 §2.3: "The response MUST include a
+// Content-Language header field whose value indicates the language of the error
+// descriptions included in the response body."
+func refuseSecurityEvent(c echo.Context, code, description string) error {
+	c.Response().Header().Set("Content-Language", "en")
+	return c.JSON(http.StatusBadRequest, securityEventError{code, description})
 }
 
 // securityEventError is RFC 8935 §2.3's form.

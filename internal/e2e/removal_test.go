@@ -209,7 +209,7 @@ func TestForgedSecurityEventsDeleteNothing(t *testing.T) {
 		"without end":          {"application/secevent+jwt", strings.Repeat("a", 17<<10), "400 invalid_request"},
 	} {
 		answer := w.Do(t, http.MethodPost, w.Dreams+"/events", http.Header{"Content-Type": {tt.contentType}}, tt.body)
-		if answer.Refusal() != tt.want || answer.String("description") == "" || answer.Header.Get("Content-Type") != "application/json" {
+		if answer.Refusal() != tt.want || answer.String("description") == "" || answer.Header.Get("Content-Language") != "en" || answer.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %d %s %s", name, answer.Status, answer.Header.Get("Content-Type"), answer.Body)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -214,19 +215,34 @@ func (e *Endpoints) ProfilePage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	view := page.ProfileView{Name: session.User.Name, Email: session.User.Email}
-	if c.QueryParam("changed") != "" {
-		view.Notice = "Your name and address are kept. Acme Travel shows them from now on."
-	}
-	return e.showProfile(c, http.StatusOK, view)
+	return e.showProfile(c, http.StatusOK, session.User, page.ProfileView{
+		Name: session.User.Name, Email: session.User.Email, Notice: profileNotices[c.QueryParam("changed")],
+	})
 }
 
-func (e *Endpoints) showProfile(c echo.Context, status int, view page.ProfileView) error {
-	view.CSRF = e.csrf(c)
+// profileNotices say what was done.
+var profileNotices = map[string]string{
+	"name":      "Your name is kept. Acme Travel shows it from now on.",
+	"address":   "A letter is on its way to the new address. Open the link in it: until then the old one counts.",
+	"both":      "Your name is kept. A letter is on its way to the new address. Open the link in it: until then the old one counts.",
+	"confirmed": "Your address is confirmed, and counts.",
+	"forgotten": "The address is as it was, and the letter works no more.",
+}
+
+func (e *Endpoints) showProfile(c echo.Context, status int, user oauth.User, view page.ProfileView) error {
+	asked, err := e.Store.AskedAddress(c.Request().Context(), user.Sub, e.Now())
+	switch {
+	case err == nil:
+		view.Asked, view.AskedUntil = asked.Email, dayTime(asked.ExpiresAt)
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	view.CSRF, view.Counts, view.Verified = e.csrf(c), user.Email, user.EmailVerified
+	view.Mail, view.Outbox = e.Letters.Delivers(), e.Letters.Shown
 	return render(c, status, page.Profile(e.frame(c, "Your name and address"), view))
 }
 
-// ChangeProfile keeps another name or address.
+// ChangeProfile keeps another name, and asks for another address to be confirmed.
 func (e *Endpoints) ChangeProfile(c echo.Context) error {
 	session, err := e.signedIn(c)
 	if err != nil {
@@ -236,30 +252,44 @@ func (e *Endpoints) ChangeProfile(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	view := page.ProfileView{Name: tidy(form.Get("name")), Email: address(form.Get("email"))}
-	if view.Errors = profileErrors(view.Name, view.Email); len(view.Errors) > 0 {
-		return e.showProfile(c, http.StatusUnprocessableEntity, view)
-	}
 	user := session.User
-	user.Name, user.Email = view.Name, view.Email
-	if user == session.User {
-		return c.Redirect(http.StatusSeeOther, "/account/profile")
+	view := page.ProfileView{Name: tidy(form.Get("name")), Email: address(form.Get("email"))}
+	view.Errors = profileErrors(view.Name, view.Email)
+	if view.Email != user.Email && !e.Letters.Delivers() {
+		view.Errors = append(view.Errors, views.FieldError{Field: "email", Text: "This server cannot send letters, so no other address can be confirmed here. Its operator can change that (SMTP_URL)."})
 	}
-	// Whoever tries addresses must not get far.
-	if wait := e.accounts.take(c.RealIP(), e.Now()); wait > 0 {
-		t := &throttledError{wait}
-		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(t.seconds()))
-		view.Errors = []views.FieldError{{Field: "email", Text: fmt.Sprintf("Too many changes. Try again in %s.", t.words())}}
-		return e.showProfile(c, http.StatusTooManyRequests, view)
+	if len(view.Errors) > 0 {
+		return e.showProfile(c, http.StatusUnprocessableEntity, user, view)
 	}
-	err = e.Store.ChangeProfile(background(c), user, e.Now())
-	if errors.Is(err, store.ErrEmailTaken) {
-		view.Errors = []views.FieldError{{Field: "email", Text: "This address cannot be had. Take another."}}
-		return e.showProfile(c, http.StatusUnprocessableEntity, view)
+	changed := ""
+	if view.Name != user.Name {
+		if err := e.Store.ChangeName(background(c), user.Sub, view.Name, e.Now()); err != nil {
+			return err
+		}
+		e.record(c, "name changed", user.Sub, "", "")
+		changed = "?changed=name"
 	}
-	if err != nil {
-		return err
+	if view.Email != user.Email {
+		if wait := e.letters.take(user.Sub, e.Now()); wait > 0 {
+			return e.tooManyLetters(c, user, wait)
+		}
+		if err := e.askAddress(c, user, view.Email); err != nil {
+			return err
+		}
+		if changed == "" {
+			changed = "?changed=address"
+		} else {
+			changed = "?changed=both"
+		}
 	}
-	e.record(c, "name or address changed", user.Sub, "", "")
-	return c.Redirect(http.StatusSeeOther, "/account/profile?changed=1")
+	return c.Redirect(http.StatusSeeOther, "/account/profile"+changed)
+}
+
+func (e *Endpoints) tooManyLetters(c echo.Context, user oauth.User, wait time.Duration) error {
+	t := &throttledError{wait}
+	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(t.seconds()))
+	return e.showProfile(c, http.StatusTooManyRequests, user, page.ProfileView{
+		Name: user.Name, Email: user.Email,
+		Errors: []views.FieldError{{Field: "email", Text: fmt.Sprintf("Many letters were written. Try again in %s.", t.words())}},
+	})
 }

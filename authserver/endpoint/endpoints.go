@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/acme-dreams/authserver/grant"
+	"example.com/acme-dreams/authserver/letter"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/password"
 	"example.com/acme-dreams/authserver/store"
@@ -48,6 +49,7 @@ type Endpoints struct {
 
 	Strangers *http.Client // for addresses that strangers name
 	Acme      *http.Client // the resource server, on the back channel
+	Letters   *letter.Outbox
 	Metrics   *metrics.Registry
 
 	proofs        *dpop.Verifier
@@ -56,6 +58,7 @@ type Endpoints struct {
 	refusals      *refusalLog
 	registrations *quota
 	accounts      *quota
+	letters       *quota        // by account
 	drawing       chan struct{} // the place for a logo that is drawn
 	stopping      chan struct{}
 	jwksMade      *atomic.Pointer[keysDocument]
@@ -72,6 +75,7 @@ func New(e Endpoints) *Endpoints {
 	e.jwksMade = &atomic.Pointer[keysDocument]{}
 	e.registrations = &quota{perAddress: registrationsPerAddress, inAll: registrationsInAll}
 	e.accounts = &quota{perAddress: accountsPerAddress, inAll: accountsInAll}
+	e.letters = &quota{perAddress: lettersPerAccount, inAll: lettersInAll}
 	e.drawing = make(chan struct{}, 1)
 	e.counters = newCounters(e.Metrics)
 	return &e

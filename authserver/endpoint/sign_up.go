@@ -33,7 +33,7 @@ func (e *Endpoints) SignUpPage(c echo.Context) error {
 
 func (e *Endpoints) showSignUp(c echo.Context, status int, p pending, view page.SignUpView) error {
 	view.Interaction, view.CSRF, view.Host = p.Interaction, e.csrf(c), e.Env.AuthserverURL.Host()
-	view.Next = "?"
+	view.Next, view.Mail = "?", e.Letters.Delivers()
 	if next := views.LocalPath(c.QueryParam("next")); next != "/" {
 		view.Next = "?next=" + url.QueryEscape(next)
 	}
@@ -84,6 +84,11 @@ func (e *Endpoints) SignUp(c echo.Context) error {
 		return err
 	}
 	e.record(c, "account created", user.Sub, p.ClientID, "")
+	if e.Letters.Delivers() {
+		if err := e.askAddress(c, user, user.Email); err != nil {
+			return err
+		}
+	}
 	if p.Interaction != "" {
 		return c.Redirect(http.StatusSeeOther, "/authorize/resume?interaction="+p.Interaction)
 	}

@@ -17,6 +17,7 @@ import (
 	"example.com/acme-dreams/authserver/endpoint"
 	"example.com/acme-dreams/authserver/grant"
 	"example.com/acme-dreams/authserver/jwks"
+	"example.com/acme-dreams/authserver/letter"
 	"example.com/acme-dreams/authserver/notice"
 	"example.com/acme-dreams/authserver/oauth"
 	"example.com/acme-dreams/authserver/password"
@@ -25,6 +26,7 @@ import (
 	"example.com/acme-dreams/internal/check"
 	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/httpserver"
+	"example.com/acme-dreams/internal/mail"
 	"example.com/acme-dreams/internal/outbound"
 	"example.com/acme-dreams/internal/program"
 	"example.com/acme-dreams/internal/wiretap"
@@ -38,6 +40,7 @@ type Server struct {
 	endpoints *endpoint.Endpoints
 	ring      *keyRing
 	notifier  *notice.Notifier
+	letters   *letter.Outbox
 	log       *slog.Logger
 	now       func() time.Time
 	metadata  echo.HandlerFunc
@@ -100,6 +103,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		Now: c.Now, Random: c.Random, Checks: c.Checks,
 		Resources: oauth.Resources{API: c.Env.AcmeURL.String(), Issuer: c.Env.AuthserverURL.String()},
 	}
+	s.letters = letters(c)
 	s.endpoints = endpoint.New(endpoint.Endpoints{
 		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Checks: c.Checks,
 		Store: s.store, Keys: keys, Passwords: passwords, Personas: personas(),
@@ -107,6 +111,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 		ClientKeys:       clientKeys,
 		Strangers:        strangers,
 		Acme:             ours(c),
+		Letters:          s.letters,
 		Metrics:          c.Metrics,
 	})
 	s.endpoints.Grants = s.grants(c, dice, keys, clientKeys)
@@ -132,6 +137,19 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	}
 	s.measure(c.Metrics)
 	return nil
+}
+
+// letters leave by the mail server. Without one they lie where everybody knows every
+// password anyway, and on a server for strangers there are none.
+func letters(c program.Config) *letter.Outbox {
+	o := &letter.Outbox{
+		Shown: c.Env.SMTPURL == "" && (c.Env.AuthserverURL.Loopback() || bool(c.Env.AllowDemoSecrets)),
+		Log:   c.Log, Now: c.Now, ID: func() string { return grant.Opaque(c.Random, "l_") },
+	}
+	if c.Env.SMTPURL != "" {
+		o.Server = &mail.Server{Address: string(c.Env.SMTPURL)}
+	}
+	return o.Open()
 }
 
 // grants are the grant types that the token endpoint knows. To add one: its file
@@ -173,6 +191,7 @@ func (s *Server) Work(ctx context.Context) {
 	all.Go(func() { s.notifier.Work(ctx) })
 	all.Go(func() { s.purge(ctx) })
 	all.Go(func() { s.expire(ctx) })
+	all.Go(func() { s.letters.Work(ctx) })
 	all.Go(func() { s.tap.Work(ctx) })
 	all.Wait()
 }

@@ -47,18 +47,86 @@ func (s *Store) AddUser(ctx context.Context, u NewUser, now time.Time) error {
 	})
 }
 
-// ChangeProfile changes a person's name and address, and puts them on the feed.
-// ErrEmailTaken.
-func (s *Store) ChangeProfile(ctx context.Context, u oauth.User, now time.Time) error {
+// ChangeName changes what a person is called, and puts it on the feed.
+func (s *Store) ChangeName(ctx context.Context, sub, name string, now time.Time) error {
 	return s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
-		if err := free(ctx, tx, u); err != nil {
+		if _, err := tx.Exec(ctx, "UPDATE users SET name = ? WHERE sub = ?", name, sub); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "UPDATE users SET name = ?1, email_verified = (email_verified AND email = ?2), email = ?2 WHERE sub = ?3", u.Name, u.Email, u.Sub); err != nil {
-			return err
-		}
-		return r.insert(ctx, tx, Revocation{Person: &u}, now)
+		return r.insert(ctx, tx, Revocation{Person: &oauth.User{Sub: sub}}, now)
 	})
+}
+
+// AddressChange is an address that a person says is theirs, until a letter to it has
+// been answered.
+type AddressChange struct {
+	Sub, Email string
+	Token      string // what stands in the letter; its hash is kept
+	ExpiresAt  time.Time
+}
+
+// AskAddress keeps an address that has to be confirmed; one before it is forgotten.
+// taken tells that it is somebody else's: then nobody may be given the token.
+func (s *Store) AskAddress(ctx context.Context, a AddressChange) (taken bool, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT OR REPLACE INTO address_changes (sub, email, hash, expires_at) VALUES (?, ?, ?, ?)", a.Sub, a.Email, hash(a.Token), ms(a.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		taken, err = addressTaken(ctx, tx, a.Sub, a.Email)
+		return err
+	})
+	return taken, err
+}
+
+func addressTaken(ctx context.Context, tx *sqlite.Tx, sub, email string) (taken bool, err error) {
+	return taken, tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM users WHERE sub <> ?1 AND (email = ?2 OR username = ?2))", sub, email).Scan(&taken)
+}
+
+// AskedAddress is the address that a person is to confirm, and until when.
+// ErrNotFound: none.
+func (s *Store) AskedAddress(ctx context.Context, sub string, now time.Time) (a AddressChange, err error) {
+	var expires int64
+	err = s.db.QueryRow(ctx, "SELECT sub, email, expires_at FROM address_changes WHERE sub = ? AND expires_at > ?", sub, ms(now)).Scan(&a.Sub, &a.Email, &expires)
+	a.ExpiresAt = time.UnixMilli(expires).UTC()
+	return a, notFound(err)
+}
+
+// AskedAddressBy is AskedAddress for whoever has the letter.
+func (s *Store) AskedAddressBy(ctx context.Context, sub, token string, now time.Time) (email string, err error) {
+	err = s.db.QueryRow(ctx, "SELECT email FROM address_changes WHERE sub = ? AND hash = ? AND expires_at > ?", sub, hash(token), ms(now)).Scan(&email)
+	return email, notFound(err)
+}
+
+// ForgetAddress forgets the address that a person was to confirm.
+func (s *Store) ForgetAddress(ctx context.Context, sub string) error {
+	return s.db.Write(ctx, func(ctx context.Context, tx *sqlite.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM address_changes WHERE sub = ?", sub)
+		return err
+	})
+}
+
+// ConfirmAddress makes the address count whose letter a person has, once, and puts
+// it on the feed. It returns the one before. ErrNotFound: there is no such letter, or
+// the address has become somebody else's.
+func (s *Store) ConfirmAddress(ctx context.Context, sub, token string, now time.Time) (was, is string, err error) {
+	err = s.revoking(ctx, func(ctx context.Context, tx *sqlite.Tx, r *revocations) error {
+		err := tx.QueryRow(ctx, "DELETE FROM address_changes WHERE sub = ? AND hash = ? AND expires_at > ? RETURNING email", sub, hash(token), ms(now)).Scan(&is)
+		if err != nil {
+			return notFound(err)
+		}
+		if taken, err := addressTaken(ctx, tx, sub, is); err != nil || taken {
+			return errors.Join(err, ErrNotFound)
+		}
+		if err := tx.QueryRow(ctx, "SELECT email FROM users WHERE sub = ?", sub).Scan(&was); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE users SET email = ?, email_verified = 1 WHERE sub = ?", is, sub); err != nil {
+			return err
+		}
+		return r.insert(ctx, tx, Revocation{Person: &oauth.User{Sub: sub}}, now)
+	})
+	return was, is, err
 }
 
 // PasswordChange is a new password, and what it ends.
@@ -80,6 +148,10 @@ func (s *Store) ChangePassword(ctx context.Context, c PasswordChange, now time.T
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, ErrNotFound)
+		}
+		// Whoever knew the old one may have asked for another address.
+		if _, err := tx.Exec(ctx, "DELETE FROM address_changes WHERE sub = ?", c.Sub); err != nil {
+			return err
 		}
 		if sessions, err = endOthers(ctx, tx, c.Sub, c.Session, now); err != nil {
 			return err

@@ -35,6 +35,7 @@ var purged = []struct {
 	// Those that are being looked at as they expire.
 	{"spent_assertions", "id", "expires_at < ?1", time.Minute},
 	{"exchanged_tokens", "jti", "expires_at < ?1", 0},
+	{"address_changes", "sub", "expires_at < ?1", 0},
 	{"grants", "id", `max(created_at, coalesce(used_at, 0), coalesce(tokens_end_at, 0), coalesce(revoked_at, 0)) < ?1
 		AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = grants.id) AND NOT EXISTS (SELECT 1 FROM authorization_codes c WHERE c.grant_id = grants.id)
 		AND NOT EXISTS (SELECT 1 FROM device_authorizations d WHERE d.grant_id = grants.id)`, grantsRest},

@@ -69,6 +69,9 @@ func (s *Store) LockUser(ctx context.Context, sub string, now time.Time) error {
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, ErrNotFound)
 		}
+		if _, err := tx.Exec(ctx, "DELETE FROM address_changes WHERE sub = ?", sub); err != nil {
+			return err
+		}
 		if err := notifyOfAll(ctx, tx, sub, now); err != nil {
 			return err
 		}

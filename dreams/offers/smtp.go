@@ -2,84 +2,18 @@ package offers
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net"
-	"time"
 
-	"github.com/wneessen/go-mail/smtp"
+	"example.com/acme-dreams/internal/mail"
 )
 
 // SMTP hands letters to a mail server.
-type SMTP struct {
-	Address string        // host:port
-	Timeout time.Duration // for one letter; 0: 15 s
-}
+type SMTP mail.Server
 
-const defaultTimeout = 15 * time.Second
-
-// Send delivers the letter's Source as it is (RFC 5321 §3.3). A server that
-// offers STARTTLS gets the letter encrypted, and must have a certificate that
-// is good; one that offers none, such as a classroom's, gets it in the clear.
-// An attacker on the way can take the offer out of the conversation: where
-// that matters, TLS has to be demanded.
+// Send delivers the letter's Source: the same bytes as in the outbox.
 func (s SMTP) Send(ctx context.Context, l Letter) error {
-	timeout := s.Timeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
+	if err := mail.Server(s).Send(ctx, senderAddress, l.Email, l.Source); err != nil {
+		return fmt.Errorf("letter %s: %w", l.ID, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	if err := s.send(ctx, l); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx) // not the broken connection that it left behind
-		}
-		return fmt.Errorf("letter %s to %s: %w", l.ID, s.Address, err)
-	}
-	return nil
-}
-
-func (s SMTP) send(ctx context.Context, l Letter) error {
-	host, _, err := net.SplitHostPort(s.Address)
-	if err != nil {
-		return err
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Address)
-	if err != nil {
-		return err
-	}
-	// Closing the connection is what ends a read from a server that says nothing.
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	client, err := smtp.NewClient(conn, host)
-	if err != nil {
-		conn.Close()
-		return err
-	}
-	defer client.Close()
-
-	if offered, _ := client.Extension("STARTTLS"); offered {
-		if err := client.StartTLS(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}); err != nil {
-			return fmt.Errorf("STARTTLS: %w", err)
-		}
-	}
-	if err := client.Mail("<" + senderAddress + ">"); err != nil {
-		return err
-	}
-	if err := client.Rcpt("<" + l.Email + ">"); err != nil {
-		return err
-	}
-	data, err := client.Data()
-	if err != nil {
-		return err
-	}
-	if _, err := data.Write(l.Source); err != nil {
-		return err
-	}
-	// The server's answer to the last dot is its word that it has the letter.
-	if err := data.Close(); err != nil {
-		return err
-	}
-	_ = client.Quit() // the letter is delivered; a rude goodbye does not change that
 	return nil
 }

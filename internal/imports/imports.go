@@ -4,7 +4,7 @@ package imports
 
 // infrastructure is what every program is composed with.
 var infrastructure = []string{
-	"internal/backchannel", "internal/check", "internal/dpop", "internal/environment", "internal/httpserver", "internal/metrics", "internal/outbound", "internal/picture", "internal/program", "internal/sqlite", "internal/tracing", "internal/wiretap",
+	"internal/backchannel", "internal/check", "internal/dpop", "internal/environment", "internal/httpserver", "internal/mail", "internal/metrics", "internal/outbound", "internal/picture", "internal/program", "internal/sqlite", "internal/tracing", "internal/wiretap",
 }
 
 // mayImport has a line for every package of ours: the packages of ours that it
@@ -28,8 +28,9 @@ var mayImport = map[string][]string{
 	"authserver/grant":    {"authserver/oauth", "authserver/token", "internal/check"},
 	"authserver/store":    {"authserver/grant", "authserver/jwks", "authserver/oauth", "authserver/token", "internal/sqlite"},
 	"authserver/notice":   {"authserver/grant", "authserver/oauth", "authserver/store", "authserver/token"},
+	"authserver/letter":   {"internal/mail"},
 	"authserver/page":     {"authserver/oauth", "views"},
-	"authserver/endpoint": append([]string{"authserver/grant", "authserver/jwks", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),
+	"authserver/endpoint": append([]string{"authserver/grant", "authserver/jwks", "authserver/letter", "authserver/oauth", "authserver/page", "authserver/password", "authserver/store", "authserver/token", "views"}, infrastructure...),
 	"authserver/server":   append([]string{"authserver/...", "seed", "views"}, infrastructure...),
 
 	"acme":           {"acme/server", "internal/environment", "internal/program"},
@@ -45,7 +46,7 @@ var mayImport = map[string][]string{
 	"dreams":           {"dreams/cli", "dreams/server", "internal/environment", "internal/program"},
 	"dreams/flow":      {"internal/check"}, // one file per grant, as a client does it
 	"dreams/explain":   {},                 // what a message is for: words
-	"dreams/offers":    {},
+	"dreams/offers":    {"internal/mail"},
 	"dreams/travelapi": {"dreams/offers"},
 	"dreams/catalogue": {"dreams/offers", "dreams/travelapi"},
 	"dreams/session":   {"dreams/flow"},
@@ -68,6 +69,7 @@ var mayImport = map[string][]string{
 	"internal/imports":     {},
 	"internal/wiretap":     {},
 	"internal/backchannel": {"internal/environment"},
+	"internal/mail":        {},
 	"internal/metrics":     {},
 	"internal/outbound":    {},
 	"internal/source":      {"."},

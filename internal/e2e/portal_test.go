@@ -363,7 +363,9 @@ func TestTheConsoleSendsEveryOperationOfTheAPI(t *testing.T) {
 	t.Parallel()
 	w := New(t, Options{})
 	b := w.SignedIn(t, "alice")
-	token := w.forge(t, func(f forged) { f.Claims["scope"] = "openid profile packages:read reviews:read reviews:write preferences:read preferences:write blog:read blog:write" })
+	token := w.forge(t, func(f forged) {
+		f.Claims["scope"] = "openid profile packages:read reviews:read reviews:write preferences:read preferences:write blog:read blog:write"
+	})
 	list := b.Get(w.Auth + "/developer/console")
 	for operation, c := range map[string]struct {
 		fields url.Values

@@ -40,7 +40,7 @@ func TestEveryEntryIsWhole(t *testing.T) {
 var verified = []string{
 	"Initiating User Registration §4.2", "JARM §3", "OAuth 2.0 Multiple Response Types §2.1", "OIDC Core §3.3.2.11",
 	"RFC 3834 §5", "RFC 6265 §4.1", "RFC 6265 §4.2", "RFC 6266 §4", "RFC 6454 §7", "RFC 6585 §4", "RFC 6797 §6.1",
-	"RFC 7515 §4.1.3", "RFC 7517 §4.1", "RFC 7517 §4.2", "RFC 7517 §4.4", "RFC 7517 §4.5", "RFC 7517 §5.1", "RFC 7518 §6.2.1", "RFC 7518 §6.3.1",
+	"RFC 7515 §4.1.3", "RFC 7517 §4.1", "RFC 7517 §4.2", "RFC 7517 §4.4", "RFC 7517 §4.5", "RFC 7517 §5.1", "RFC 7518 §6.2.1", "RFC 7518 §6.3.1", "RFC 7617 §2.1",
 	"RFC 8288 §3", "RFC 8705 §3.4", "RFC 9068 §2.2.3",
 	"RFC 9110 §10.1.5", "RFC 9110 §10.2.1", "RFC 9110 §10.2.3", "RFC 9110 §10.2.4", "RFC 9110 §11.6.2",
 	"RFC 9110 §12.5.1", "RFC 9110 §12.5.3", "RFC 9110 §12.5.4", "RFC 9110 §12.5.5", "RFC 9110 §13.1.2", "RFC 9110 §14",

@@ -1,0 +1,190 @@
+package page
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/acme-dreams/dreams/inspect"
+	"example.com/acme-dreams/dreams/wire"
+	"example.com/acme-dreams/views"
+)
+
+// InspectorView is one row of a run, with all there is to know of it.
+type InspectorView struct {
+	inspect.Inspection
+	Tab    string // one of Tabs
+	Reveal bool   // secrets are shown
+	// Link is where a row is, with a tab and with secrets shown or not.
+	Link func(row int, tab string, reveal bool) string
+}
+
+// InspectorTabs are how a row can be looked at.
+var InspectorTabs = []string{"annotated", "raw", "curl", "go", "source"}
+
+var tabNames = map[string]string{"annotated": "Annotated", "raw": "Raw", "curl": "curl", "go": "Go", "source": "Source"}
+
+// tabs are those that the row has.
+func (v InspectorView) tabs() []string {
+	switch v.Kind {
+	case wire.Checks:
+		return []string{"annotated", "source"}
+	case wire.Person, wire.Made, wire.Missing:
+		return nil
+	}
+	return InspectorTabs
+}
+
+// tab is the one that is shown: the first, where the row has not the one that was
+// asked for.
+func (v InspectorView) tab() string {
+	tabs := v.tabs()
+	if slices.Contains(tabs, v.Tab) || len(tabs) == 0 {
+		return v.Tab
+	}
+	return tabs[0]
+}
+
+func (v InspectorView) to(row int) string { return v.Link(row, v.Tab, v.Reveal) }
+
+func (v InspectorView) tookWords() string {
+	switch {
+	case v.Took <= 0:
+		return ""
+	case v.Took < time.Second:
+		return fmt.Sprintf("%d ms", max(1, v.Took.Milliseconds()))
+	}
+	return fmt.Sprintf("%.1f s", v.Took.Seconds())
+}
+
+// ends are the parties, in the order of the message's way.
+func (v InspectorView) ends() []views.Party {
+	from, to := views.Party(v.From), views.Party(v.To)
+	switch {
+	case v.Kind == wire.Redirect:
+		return []views.Party{from, views.Browser, to}
+	case from == to:
+		return []views.Party{from}
+	}
+	return []views.Party{from, to}
+}
+
+func (v InspectorView) endsWords() string {
+	var names []string
+	for _, p := range v.ends() {
+		names = append(names, inspect.Name(p))
+	}
+	return strings.Join(names, " to ")
+}
+
+// hidden tells whether anything of the row is masked unless it is asked for.
+func (v InspectorView) hidden() bool {
+	return slices.ContainsFunc(v.Everything(), inspect.Param.Secret)
+}
+
+// sendable are the requests of a row's exchange, for curl and Go.
+func (v InspectorView) sendable() (all []inspect.Half) {
+	for _, h := range v.Halves {
+		if !h.IsResponse || v.Kind != wire.Redirect {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+// longest is how much of a value stands in a line; the rest is folded.
+const longest = 300
+
+func tooLong(value string) bool { return len(value) > longest }
+
+func beginning(value string) string { return strings.ToValidUTF8(value[:longest/2], "") + " …" }
+
+// mentions are the other rows that a value is in, in words and links.
+func mentions(p inspect.Param) (all []mention) {
+	add := func(words string, rows ...int) {
+		if len(rows) > 0 {
+			all = append(all, mention{words, rows})
+		}
+	}
+	t := p.Trail
+	if t.Made > 0 {
+		add("made in", t.Made)
+	}
+	if t.First.Row > 0 {
+		words := "came from"
+		if t.First.As != p.Name {
+			words = "as " + t.First.As + " in"
+		}
+		add(words, t.First.Row)
+	}
+	if t.Hash.Row > 0 && t.Hash.As != p.Name {
+		words := "its SHA-256 is the " + t.Hash.As + " of"
+		if p.Name == "code_challenge" {
+			words = "of the " + t.Hash.As + " that is shown in"
+		}
+		add(words, t.Hash.Row)
+	}
+	var next []int
+	for _, s := range t.Next {
+		next = append(next, s.Row)
+	}
+	add("goes on to", next...)
+	return all
+}
+
+type mention struct {
+	Words string
+	Rows  []int
+}
+
+// seen says whether the browser sees a secret.
+func seen(p inspect.Param) string {
+	switch {
+	case !p.Secret() || p.Trail.Made == 0 && p.Trail.First.Row == 0 && len(p.Trail.Next) == 0 && len(p.Trail.Browser) == 0:
+		return ""
+	case len(p.Trail.Browser) == 0:
+		return "never in the browser"
+	}
+	return ""
+}
+
+func sourceHref(file string, line int) string { return "/source/" + file + "#L" + strconv.Itoa(line) }
+
+// SourceView is one file.
+type SourceView struct {
+	File, Package string
+	Lines         []inspect.Line
+	Sum           string // of all that is shown
+}
+
+// SourcesView lists the files.
+type SourcesView struct {
+	Folders []SourceFolder
+	Sum     string
+}
+
+// SourceFolder is a package.
+type SourceFolder struct {
+	Name  string
+	Files []string
+}
+
+// indented is JSON made readable, and anything else as it is.
+func indented(text string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(text), "", "  ") != nil {
+		return text
+	}
+	return b.String()
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return number(n) + " " + what + "s"
+}

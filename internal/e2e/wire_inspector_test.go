@@ -1,0 +1,291 @@
+package e2e
+
+import (
+	"html"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/acme-dreams/dreams/inspect"
+	"example.com/acme-dreams/dreams/page"
+	"example.com/acme-dreams/dreams/wire"
+	"example.com/acme-dreams/internal/source"
+	"example.com/acme-dreams/internal/wiretap"
+)
+
+// recordLessons runs every lesson with somebody who signs in and allows all, and
+// returns what was recorded, by lesson.
+func recordLessons(t *testing.T, w *World) map[string]wiretap.Record {
+	t.Helper()
+	records := map[string]wiretap.Record{}
+	before := map[string]bool{}
+	take := func(slug string) {
+		t.Helper()
+		for _, id := range w.room.IDs() {
+			if !before[id] {
+				before[id] = true
+				records[slug] = whole(w.room.Recording(id))
+			}
+		}
+	}
+	for _, slug := range append([]string{"pkce", "authorization-code", "refresh-token", "client-credentials", "token-exchange", "jwt-bearer"}, labSlugs...) {
+		b := NewBrowser(t)
+		runLab(t, w, b, slug)
+		take(slug)
+	}
+	b := NewBrowser(t)
+	page := html.UnescapeString(b.Form(b.Get(w.Dreams+"/learn/device-code"), "run").Submit().Body)
+	code := regexp.MustCompile(`The television shows ([A-Z]{4}-[A-Z]{4})`).FindStringSubmatch(page)
+	if code == nil {
+		t.Fatalf("no user code:\n%s", section(page))
+	}
+	phone := w.SignedIn(t, "alice")
+	phone.Form(w.TypeCode(phone, code[1]), "decision").With(url.Values{"scope": {"profile", "packages:read"}, "decision": {"allow"}, "duration": nil}).Submit()
+	w.Clock.Advance(11 * time.Second)
+	b.Get(w.Dreams + "/learn/device-code")
+	take("device-code")
+	b.Form(b.Get(w.Dreams+"/learn/password"), "run").With(url.Values{"username": {"alice"}, "password": {"wanderlust"}}).Submit()
+	take("password")
+	return records
+}
+
+// whole is a recording once nothing is added to it any more.
+func whole(r *wiretap.Recording) wiretap.Record {
+	for {
+		_, next := r.Changes()
+		select {
+		case <-next:
+		case <-time.After(150 * time.Millisecond):
+			return r.Record()
+		}
+	}
+}
+
+// Of every message of every lesson the inspector says what it is for; of
+// everything in it what that is for; and which code sent, received and judged it.
+// And the message can be sent once more.
+func TestTheInspector(t *testing.T) {
+	w := New(t, Options{})
+	records := recordLessons(t, w)
+	t.Run("knows everything that was recorded", func(t *testing.T) { knowsEverything(t, records) })
+	t.Run("masks secrets whichever way a row is looked at", func(t *testing.T) { masksSecrets(t, records) })
+	t.Run("shows commands that run as they are pasted", func(t *testing.T) { runsAsPasted(t, records) })
+	t.Run("shows programs that run", func(t *testing.T) { runsAsGo(t, records["client-credentials"]) })
+}
+
+func knowsEverything(t *testing.T, records map[string]wiretap.Record) {
+	reported := map[string]bool{}
+	missing := func(format, key, where string) {
+		if !reported[format+key] {
+			reported[format+key] = true
+			t.Errorf(format+" (%s)", key, where)
+		}
+	}
+	checks, senders, handlers := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, slug := range slices.Sorted(maps.Keys(records)) {
+		record := records[slug]
+		rows := wire.Rows(record)
+		if len(rows) < 4 {
+			t.Errorf("%s has %d rows", slug, len(rows))
+		}
+		inspector := inspect.New(record, rows)
+		for _, row := range rows {
+			where := slug + ", row " + row.ID() + ", " + row.Label
+			in, ok := inspector.Row(row.N)
+			if !ok || in.Sentence == "" {
+				missing("nothing says what this is for: %s", string(row.Kind)+" "+row.Label, where)
+			}
+			for _, h := range in.Halves {
+				if h.Sentence == "" {
+					missing("nothing says what this half is for: %s", h.Exchange.Method+" "+h.Title, where)
+				}
+			}
+			for _, p := range in.Everything() {
+				if !p.Explained || p.For == "" || p.Source == "" || p.Required == "" {
+					missing("nothing explains %s", p.Name+" "+p.Place.Kind+" "+p.Place.Endpoint+" "+p.Place.Token, where)
+				}
+			}
+			for _, v := range in.Verdicts {
+				checks[v.Name] = true
+				if !v.Code.Found || !hasLine(v.Code.File, v.Code.Line, "") {
+					missing("no source of the check %q", v.Name, where)
+				}
+			}
+			for _, c := range in.Code {
+				if !c.Found || c.Line == 0 || !hasLine(c.File, c.Line, "") {
+					missing("no source of %s", c.Did+": "+c.Name, where)
+				}
+				if strings.Contains(c.Did, "sent the request") {
+					senders[c.Excerpt.Name] = true
+				} else {
+					handlers[c.Excerpt.Name] = true
+				}
+			}
+			if row.Exchange < 0 {
+				continue
+			}
+			e := record.Exchanges[row.Exchange]
+			if !e.Front && e.From != wiretap.Somebody && e.SentBy == "" {
+				missing("nobody sent %s", e.Method+" "+e.URL, where)
+			}
+			// What has no number of its own was only sent to the browser, and judged by hand.
+			if e.HandledBy == "" && e.Status != 0 && e.ID != "" {
+				missing("nobody answered %s", e.Method+" "+e.URL, where)
+			}
+		}
+	}
+	// The names are of functions that do the work, and not of what stands around them.
+	for _, want := range []string{"Endpoints.Token", "Endpoints.Authorize", "Endpoints.Consent", "Endpoints.Login", "Endpoints.Register", "API.getPreferences", "Site.callback", "Classroom.run"} {
+		if !handlers[want] {
+			t.Errorf("%s answered nothing: %v", want, slices.Sorted(maps.Keys(handlers)))
+		}
+	}
+	if len(checks) < 100 || len(senders) < 10 {
+		t.Errorf("%d checks and senders %v", len(checks), slices.Sorted(maps.Keys(senders)))
+	}
+}
+
+// hasLine tells whether the embedded text of a file has a line, and it says what it
+// is to say.
+func hasLine(file string, line int, says string) bool {
+	text, ok := source.Text(file)
+	lines := strings.Split(text, "\n")
+	return ok && line >= 1 && line <= len(lines) && strings.Contains(lines[line-1], says) && strings.TrimSpace(lines[line-1]) != ""
+}
+
+// Every request between servers runs as it is pasted, with its secrets and
+// without: what comes back is what came back then, or a refusal, where something in
+// it is good only once.
+func runsAsPasted(t *testing.T, records map[string]wiretap.Record) {
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		t.Log("curl is not installed: nothing to try")
+		return
+	}
+	tried := map[string]bool{}
+	same, spent := 0, 0
+	for _, slug := range slices.Sorted(maps.Keys(records)) {
+		for _, e := range records[slug].Exchanges {
+			command := wire.Curl(e, true)
+			if e.Front || e.Status == 0 || tried[command] {
+				continue
+			}
+			tried[command] = true
+			run := func(command string) int {
+				t.Helper()
+				shell := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(command, "curl ", curl+" -s ", 1))
+				out, err := shell.CombinedOutput()
+				status := regexp.MustCompile(`^HTTP/1\.1 (\d{3})`).FindSubmatch(out)
+				if err != nil || status == nil {
+					t.Fatalf("%s: %v\n%s\n%s", slug, err, command, out)
+				}
+				code, _ := strconv.Atoi(string(status[1]))
+				return code
+			}
+			switch got := run(command); {
+			case got == e.Status:
+				same++
+			case once(e) && (got == 400 || got == 401 || got == 404) && len(wire.Caveats(e, true)) > 0, got == 429:
+				spent++
+			default:
+				t.Errorf("%s: %s %s answered %d then and %d now, of which nothing is said\n%s", slug, e.Method, e.URL, e.Status, got, command)
+			}
+			masked := wire.Curl(e, false)
+			if masked == command {
+				continue
+			}
+			if len(wire.Caveats(e, false)) == 0 {
+				t.Errorf("%s: nothing says that the secrets are masked\n%s", slug, masked)
+			}
+			if got := run(masked); got < 400 && e.Status < 400 && e.Method != "DELETE" && !strings.HasSuffix(e.URL, "/revoke") {
+				t.Errorf("%s: %s %s answers %d with masked secrets\n%s", slug, e.Method, e.URL, got, masked)
+			}
+		}
+	}
+	if same < 40 || spent < 10 {
+		t.Errorf("%d answered as they did, %d were refused", same, spent)
+	}
+}
+
+// once tells whether a request holds something that is good only once, or that has
+// ended with the run.
+func once(e wiretap.Exchange) bool {
+	for _, p := range wire.RequestParams(e) {
+		if slices.Contains([]string{"code", "refresh_token", "device_code", "DPoP", "client_assertion", "assertion", "access_token", "subject_token"}, p.Name) || p.Value == wiretap.Withheld {
+			return true
+		}
+	}
+	return false
+}
+
+// Whichever way a row is looked at, its secrets are masked until they are asked for,
+// and the page needs neither script nor style of its own.
+func masksSecrets(t *testing.T, records map[string]wiretap.Record) {
+	masked, revealed := 0, 0
+	for slug, record := range records {
+		rows := wire.Rows(record)
+		inspector := inspect.New(record, rows)
+		for _, row := range rows {
+			in, _ := inspector.Row(row.N)
+			for _, tab := range page.InspectorTabs {
+				show := func(reveal bool) string {
+					var b strings.Builder
+					view := page.InspectorView{Inspection: in, Tab: tab, Reveal: reveal, Link: func(int, string, bool) string { return "?" }}
+					if err := page.Inspector(view).Render(t.Context(), &b); err != nil {
+						t.Fatal(err)
+					}
+					return b.String()
+				}
+				hidden, shown := show(false), show(true)
+				for _, p := range row.Params {
+					if !p.Secret() || len(p.Value) < 12 || p.Value == wiretap.Withheld {
+						continue
+					}
+					value := html.EscapeString(p.Value)
+					if strings.Contains(hidden, value) || strings.Contains(hidden, url.QueryEscape(p.Value)) {
+						t.Errorf("%s, row %d, %s: %s is not masked", slug, row.N, tab, p.Name)
+					}
+					masked++
+					if strings.Contains(shown, value) {
+						revealed++
+					}
+				}
+				for _, never := range []string{"wanderlust", "<script", "<style", " style=", "onclick"} {
+					if strings.Contains(shown, never) {
+						t.Errorf("%s, row %d, %s: %s", slug, row.N, tab, never)
+					}
+				}
+			}
+		}
+	}
+	if masked < 500 || revealed < 300 {
+		t.Errorf("%d secrets, of which %d were shown", masked, revealed)
+	}
+}
+
+// The same request as a Go program compiles, runs, and gets what it got.
+func runsAsGo(t *testing.T, record wiretap.Record) {
+	for _, e := range record.Exchanges {
+		if e.Front || e.Method != "POST" {
+			continue
+		}
+		file := filepath.Join(t.TempDir(), "main.go")
+		if err := os.WriteFile(file, []byte(wire.GoProgram(e, true)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
+		if want := strconv.Itoa(e.Status) + " "; err != nil || !strings.HasPrefix(string(out), want) {
+			t.Fatalf("%v: want %s\n%s\n%s", err, want, out, wire.GoProgram(e, true))
+		}
+		return
+	}
+	t.Error("there was nothing to send")
+}

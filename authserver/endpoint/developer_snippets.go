@@ -34,7 +34,7 @@ var snippetTemplates = template.Must(template.New("").Delims("«", "»").Funcs(t
 		return strings.Join(quoted, ", ")
 	},
 	"goimports": goImports, "pyimports": pythonImports,
-	"sh": func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
+	"sh": shellQuote,
 }).ParseFS(snippetFiles, "snippets/*"))
 
 // snippetValues is what stands in a program.

@@ -60,6 +60,9 @@ type Endpoints struct {
 	accounts      *quota
 	letters       *quota        // by account
 	drawing       chan struct{} // the place for a logo that is drawn
+	documents     *apiDocuments
+	calls         *quota        // of the API console
+	calling       chan struct{} // places for those that wait for an answer
 	stopping      chan struct{}
 	jwksMade      *atomic.Pointer[keysDocument]
 	counters      counters
@@ -77,6 +80,7 @@ func New(e Endpoints) *Endpoints {
 	e.accounts = &quota{perAddress: accountsPerAddress, inAll: accountsInAll}
 	e.letters = &quota{perAddress: lettersPerAccount, inAll: lettersInAll}
 	e.drawing = make(chan struct{}, 1)
+	e.documents, e.calls, e.calling = &apiDocuments{}, &quota{perAddress: callsPerAddress, inAll: callsInAll}, make(chan struct{}, callsAtOnce)
 	e.counters = newCounters(e.Metrics)
 	return &e
 }

@@ -98,6 +98,8 @@ func (s *Server) routes(e *endpoint.Endpoints) []Route {
 		{get, "/developer", e.Developer, "", "ours", false},
 		{get, "/developer/new", e.NewApplicationPage, "", "RFC 6749 §2", false},
 		{post, "/developer/new", e.NewApplication, "", "RFC 6749 §2", false},
+		{get, "/developer/console", e.Console, "", "ours", false},
+		{post, "/developer/console", e.CallAPI, "", "ours", false},
 		{get, "/developer/apps/:client_id", e.ApplicationPage, "", "ours", false},
 		{post, "/developer/apps/:client_id", e.ChangeApplication, "", "ours", false},
 		{post, "/developer/apps/:client_id/logo", e.UploadLogo, "", "ours", false},

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/a-h/templ"
@@ -52,6 +53,7 @@ type Classroom struct {
 	desks       *desks
 	runs        *runs
 	workers     *workers
+	streams     atomic.Int64 // pages that are looked at
 	lessons     []Lesson
 	registering sync.Mutex
 }
@@ -79,7 +81,9 @@ func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(s
 		{http.MethodGet, "/learn", handler(c.front)},
 		{http.MethodGet, "/learn/:slug", handler(c.show)},
 		{http.MethodPost, "/learn/:slug", handler(c.run)},
+		{http.MethodGet, "/runs", handler(c.myRuns)},
 		{http.MethodGet, "/runs/:id", handler(c.showRun)},
+		{http.MethodGet, "/runs/:id/events", handler(c.events)},
 		{http.MethodPost, "/runs/:id", handler(c.press)},
 		{http.MethodGet, LabCallbackPath, handler(c.labCallback)},
 		{http.MethodGet, LoggedOutPath, handler(c.loggedOut)},

@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
-	"github.com/labstack/echo/v4"
 
 	"example.com/acme-dreams/dreams/page"
 	"example.com/acme-dreams/dreams/wire"
-	"example.com/acme-dreams/internal/httpserver"
 	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/views"
 )
@@ -297,23 +295,4 @@ func editView(p Pending) *page.EditView {
 		v.Params = append(v.Params, page.Param{Name: d.Names[i], Value: d.Values[i]})
 	}
 	return v
-}
-
-// showRun is the page of a run.
-func (c *Classroom) showRun(e echo.Context, v Visit) error {
-	ctx := e.Request().Context()
-	wiretap.Skip(ctx)
-	run, known := c.found(ctx, e.Param("id"))
-	if !known {
-		return echo.ErrNotFound
-	}
-	record := run.Recording.Record()
-	rows := wire.Rows(record)
-	// Next may be answered by a redirect to the authorization server.
-	httpserver.AllowFormAction(e, c.Env.AuthserverURL.String())
-	var lines []views.Link
-	for _, r := range rows {
-		lines = append(lines, views.Link{Label: fmt.Sprintf("%s → %s: %s %s %s", r.From, r.To, r.Kind, r.Label, r.Line), Href: r.ID()})
-	}
-	return render(e, page.Run(v.Frame(run.Title()), run.Title(), lines, c.side(run, record, rows)))
 }

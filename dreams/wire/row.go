@@ -528,3 +528,13 @@ func making(params []Param) (label, line string) {
 	slices.SortStableFunc(made, func(a, b string) int { return rank(a) - rank(b) })
 	return strings.Join(made, ", "), line
 }
+
+// Who is who signed in last; empty: nobody did.
+func Who(record wiretap.Record) (who string) {
+	for _, e := range record.Exchanges {
+		if name := whoSignsIn(e); name != "" {
+			who = name
+		}
+	}
+	return who
+}

@@ -11,11 +11,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/html"
 )
 
 // Where an application wants to be told is judged as at /register, beside its field.
@@ -344,5 +348,169 @@ func TestWhatIsNoLogoComesBackWithWords(t *testing.T) {
 	}
 	if n := w.value(t, "authserver", "SELECT count(*) FROM client_logos"); n != "0" {
 		t.Errorf("%s logos", n)
+	}
+}
+
+// console fills in the console's form and sends it.
+func (w *World) console(b *Browser, operation string, fields url.Values) Page {
+	b.t.Helper()
+	form := b.Form(b.Get(w.Auth+"/developer/console?op="+operation), "op")
+	return form.With(fields).Submit()
+}
+
+// Every operation of the API is there with its parameters, and is answered.
+func TestTheConsoleSendsEveryOperationOfTheAPI(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.SignedIn(t, "alice")
+	token := w.forge(t, func(f forged) {
+		f.Claims["scope"] = "openid profile packages:read reviews:read reviews:write preferences:read preferences:write blog:read blog:write"
+	})
+	list := b.Get(w.Auth + "/developer/console")
+	for operation, c := range map[string]struct {
+		fields url.Values
+		status string
+		holds  string
+	}{
+		"listPackages":   {url.Values{"p.q": {"hut"}, "p.limit": {"2"}}, "200 OK", `"packages"`},
+		"getPackage":     {nil, "200 OK", `"pk-silvretta"`},
+		"listReviews":    {nil, "200 OK", `"reviews"`},
+		"getReview":      {url.Values{"p.review": {"none"}}, "404 Not Found", "problem"},
+		"getProfile":     {nil, "200 OK", "Alice Moreau"},
+		"getPreferences": {nil, "200 OK", "interests"},
+		"listPosts":      {nil, "200 OK", "posts"},
+		"getPost":        {nil, "200 OK", "po-three-huts"},
+		"getPicture":     {url.Values{"p.name": {"none.png"}}, "404 Not Found", "problem"},
+		"writeReview":    {url.Values{"body": {`{"rating": 5, "text": "it's <b>good</b>"}`}}, "201 Created", "Location: "},
+		"createPost":     {url.Values{"body": {`{"title": "By the console", "body": "x"}`}}, "201 Created", "By the console"},
+		"putPreferences": {url.Values{"body": {`{"interests": ["hiking"]}`}}, "200 OK", "hiking"},
+	} {
+		if !strings.Contains(list.Body, "op="+operation) {
+			t.Errorf("%s is not in the list", operation)
+		}
+		page := w.console(b, operation, With(c.fields, url.Values{"token": {token}}))
+		answer := html.UnescapeString(page.Body)
+		if page.Status != http.StatusOK || !strings.Contains(answer, "HTTP/1.1 "+c.status) || !strings.Contains(answer, c.holds) {
+			t.Errorf("%s: %d, no %q or %q\n%.3000s", operation, page.Status, c.status, c.holds, textByID(page.Body, "answer"))
+		}
+		if strings.Contains(strings.ReplaceAll(page.Body, ">"+token+"</textarea>", ""), token) {
+			t.Errorf("%s: the token stands in what is shown", operation)
+		}
+	}
+	if n := strings.Count(list.Body, "/developer/console?op="); n != 12 {
+		t.Errorf("%d operations", n)
+	}
+}
+
+// What the page says that curl does is what curl does.
+func TestTheCurlCommandOfTheConsoleRuns(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.SignedIn(t, "alice")
+	token := w.forge(t, func(f forged) { f.Claims["scope"] = "openid packages:read reviews:write" })
+	for operation, c := range map[string]struct {
+		fields url.Values
+		holds  string
+	}{
+		"listPackages": {url.Values{"p.q": {"it's $HOME `id` \"x\""}}, `"packages":[]`},
+		"writeReview":  {url.Values{"body": {`{"rating": 4, "text": "it's $HOME good"}`}}, `it's $HOME good`},
+	} {
+		page := w.console(b, operation, With(c.fields, url.Values{"token": {token}}))
+		run := exec.CommandContext(t.Context(), "bash", "-c", textByID(page.Body, "curl"))
+		run.Env = append(os.Environ(), "ACME_TOKEN="+token)
+		out, err := run.CombinedOutput()
+		if err != nil || !strings.Contains(strings.ReplaceAll(string(out), ": ", ":"), c.holds) && !strings.Contains(string(out), c.holds) {
+			t.Errorf("%s: %v\n%s\n%s", operation, err, textByID(page.Body, "curl"), out)
+		}
+	}
+}
+
+// A machine of one's own gets the token by itself, by the checks of its grant. What
+// it may not do is explained from the challenge.
+func TestTheConsoleExplainsRefusals(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.SignedIn(t, "carol")
+	a := w.newApplication(b, "machine", nil)
+	as := url.Values{"as": {a.ID}}
+	wants := func(page Page, words ...string) {
+		t.Helper()
+		shown := textByID(page.Body, "answer")
+		for _, want := range words {
+			if page.Status != http.StatusOK || !strings.Contains(shown, want) {
+				t.Errorf("%d: no %q in\n%.2500s", page.Status, want, shown)
+			}
+		}
+	}
+	wants(w.console(b, "listPackages", as), "200 OK", `"packages"`, "scope packages:read", "for "+a.ID)
+	wants(w.console(b, "listReviews", as), "403 Forbidden", "insufficient_scope", "This wants the scope reviews:read. The token has packages:read.", "Causes and fixes")
+	wants(w.console(b, "listPackages", nil), "401 Unauthorized", "No token came with the request")
+	wants(w.console(b, "listPackages", url.Values{"token": {"eyJ.abc.def"}}), "401 Unauthorized", "invalid_token", "Causes and fixes")
+	old := w.forge(t, func(f forged) { f.Claims["scope"] = "openid reviews:write" })
+	w.Clock.Advance(6 * time.Minute)
+	wants(w.console(b, "writeReview", url.Values{"token": {old}, "body": {`{"rating": 5, "text": "x"}`}}), "401 Unauthorized", "insufficient_user_authentication", "max_age=300")
+	wants(w.console(b, "getPackage", With(as, url.Values{"p.id": {"pk/../../me"}})), "404 Not Found", "GET /api/v1/packages/pk%2F..%2F..%2Fme HTTP/1.1")
+
+	log := w.value(t, "authserver", "SELECT count(*) FROM security_events WHERE kind = 'token issued in the API console' AND client_id = ?", a.ID)
+	if log == "0" {
+		w.eventually(t, "the security log has no token of the console", func() bool {
+			return w.value(t, "authserver", "SELECT count(*) FROM security_events WHERE kind = 'token issued in the API console' AND client_id = ?", a.ID) != "0"
+		})
+	}
+}
+
+// The console is no open proxy: it sends the operations of the document alone, to
+// Acme alone, for who is signed in at our page.
+func TestTheConsoleIsNoOpenProxy(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{})
+	b := w.SignedIn(t, "carol")
+	a := w.newApplication(b, "machine", nil)
+	others := w.newApplication(w.SignedIn(t, "bob"), "machine", nil)
+	bound := w.newApplication(b, "machine", nil)
+	w.act(b, bound.ID, "settings", url.Values{"access_token_ttl": {"60"}, "refresh_token_ttl": {"30"}, "setting": {"dpop_bound_access_tokens"}})
+	disabled := w.newApplication(b, "machine", nil)
+	w.act(b, disabled.ID, "disable", nil)
+	for name, c := range map[string]struct {
+		fields url.Values
+		status int
+	}{
+		"no operation of the document":      {url.Values{"op": {"../../metrics"}}, http.StatusNotFound},
+		"an address":                        {url.Values{"op": {"https://evil.test/"}}, http.StatusNotFound},
+		"dots in the path":                  {url.Values{"op": {"getPackage"}, "p.id": {".."}}, http.StatusUnprocessableEntity},
+		"nothing in the path":               {url.Values{"op": {"getPackage"}, "p.id": {""}}, http.StatusUnprocessableEntity},
+		"a header in the token":             {url.Values{"token": {"abc\r\nX-Evil: 1"}}, http.StatusUnprocessableEntity},
+		"two headers":                       {url.Values{"token": {"abc, Basic eDp5"}}, http.StatusUnprocessableEntity},
+		"a token that is too long":          {url.Values{"token": {strings.Repeat("x", 9<<10)}}, http.StatusUnprocessableEntity},
+		"a body that is no JSON":            {url.Values{"op": {"createPost"}, "body": {"title=x"}}, http.StatusUnprocessableEntity},
+		"bob's application":                 {url.Values{"as": {others.ID}}, http.StatusUnprocessableEntity},
+		"an application with bound tokens":  {url.Values{"as": {bound.ID}}, http.StatusUnprocessableEntity},
+		"an application that is disabled":   {url.Values{"as": {disabled.ID}}, http.StatusUnprocessableEntity},
+		"an application that came with us":  {url.Values{"as": {"dreams-catalogue"}}, http.StatusUnprocessableEntity},
+		"a guessed form token":              {url.Values{"csrf": {"guessed"}}, http.StatusForbidden},
+		"nothing but what the console does": {url.Values{"as": {a.ID}}, http.StatusOK},
+	} {
+		page := w.console(b, "listPackages", c.fields)
+		if page.Status != c.status || page.Status != http.StatusOK && textByID(page.Body, "answer") != "" {
+			t.Errorf("%s: %d, want %d", name, page.Status, c.status)
+		}
+	}
+	if page := w.console(b, "getProfile", url.Values{"as": {a.ID}, "p.id": {"x"}, "method": {"DELETE"}, "path": {"/metrics"}}); !strings.Contains(page.Body, "GET /api/v1/me HTTP/1.1") {
+		t.Errorf("%d: another request was sent", page.Status)
+	}
+	if page := NewBrowser(t).Get(w.Auth + "/developer/console"); page.URL.Path != "/login" {
+		t.Errorf("for nobody in particular: %s", page.URL)
+	}
+	if page := w.SignedIn(t, "root").Get(w.Auth + "/developer/console"); strings.Contains(page.Body, a.ID) {
+		t.Error("the operator may act as somebody's application")
+	}
+}
+
+// Without Acme the page says so.
+func TestTheConsoleWithoutAcme(t *testing.T) {
+	t.Parallel()
+	w, b := inPortal(t, Options{}, "carol")
+	if page := b.Get(w.Auth + "/developer/console"); page.Status != http.StatusServiceUnavailable || !strings.Contains(page.Body, "Acme does not answer") {
+		t.Errorf("%d", page.Status)
 	}
 }

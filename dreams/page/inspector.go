@@ -181,10 +181,3 @@ func indented(text string) string {
 	}
 	return b.String()
 }
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return number(n) + " " + what + "s"
-}

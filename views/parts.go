@@ -5,12 +5,43 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 )
 
 // Bars of 12 with gaps of 5, 40 high; a zero is a line of 2.
 const barStep, barWidth, barsHeight, barLeast = 17, 12, 40, 2
 
 type bar struct{ x, y, height string }
+
+// Span is a time span in its two largest units: "30 days", "1 h 5 min", "48 s".
+func Span(d time.Duration) string {
+	var parts []string
+	for _, unit := range []struct {
+		one   time.Duration
+		words string
+	}{{24 * time.Hour, " days"}, {time.Hour, " h"}, {time.Minute, " min"}, {time.Second, " s"}} {
+		n := d / unit.one
+		if n == 0 {
+			if len(parts) > 0 {
+				break
+			}
+			continue
+		}
+		d -= n * unit.one
+		word := strconv.FormatInt(int64(n), 10) + unit.words
+		if word == "1 days" {
+			word = "1 day"
+		}
+		if parts = append(parts, word); len(parts) == 2 {
+			break
+		}
+	}
+	if parts == nil {
+		return "0 s"
+	}
+	return strings.Join(parts, " ")
+}
 
 func barsViewBox(count int) string {
 	return fmt.Sprintf("0 0 %d %d", max(count*barStep-(barStep-barWidth), 0), barsHeight)

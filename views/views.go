@@ -12,6 +12,7 @@ package views
 import (
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/a-h/templ"
@@ -145,6 +146,9 @@ type Frame struct {
 	// The public addresses of the three servers, for "who is who" in the footer.
 	AuthserverURL, AcmeURL, DreamsURL string
 
+	// Ahead is how far the clock of all three programs has been moved forward.
+	Ahead time.Duration
+
 	Stylesheet string // empty: StylesheetURL
 }
 
@@ -161,6 +165,9 @@ func (f Frame) theme() string {
 	}
 	return themeSystem
 }
+
+// ahead says how far the clock is ahead: "1 h 5 min".
+func (f Frame) ahead() string { return Span(f.Ahead) }
 
 func (f Frame) stylesheet() string {
 	if f.Stylesheet == "" {

@@ -69,7 +69,7 @@ func compose(ctx context.Context, c program.Config, data *store.Store, tap *wire
 	}
 	feed.Keys = keys
 	website, err := site.New(site.Config{
-		Store: data, Env: c.Env, Now: c.Now, Random: c.Random, Back: c.Back, Checks: c.Checks, Log: c.Log,
+		Store: data, Env: c.Env, Now: c.Now, Ahead: c.Clock.Ahead, Random: c.Random, Back: c.Back, Checks: c.Checks, Log: c.Log,
 	})
 	if err != nil {
 		return nil, err

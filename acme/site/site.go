@@ -30,6 +30,7 @@ type Config struct {
 	Store  *store.Store
 	Env    environment.Environment
 	Now    func() time.Time
+	Ahead  func() time.Duration // of the room's clock
 	Random io.Reader
 	Back   http.RoundTripper // connections to the authorization server
 	Checks check.Runner
@@ -41,6 +42,7 @@ type Site struct {
 	store    *store.Store
 	env      environment.Environment
 	now      func() time.Time
+	ahead    func() time.Duration
 	random   io.Reader
 	checks   check.Runner
 	log      *slog.Logger
@@ -59,7 +61,7 @@ func New(c Config) (*Site, error) {
 		return nil, errors.New("site: the client " + clientID + " is not in seed/clients.json")
 	}
 	return &Site{
-		store: c.Store, env: c.Env, now: c.Now, random: c.Random, checks: c.Checks, log: c.Log,
+		store: c.Store, env: c.Env, now: c.Now, ahead: c.Ahead, random: c.Random, checks: c.Checks, log: c.Log,
 		sessions: newSessions(c.Store.Sessions(), c.Env.AcmeURL.Secure()),
 		accounts: newAccounts(c, clients[i].Secret), apps: apps(),
 		uploads: make(chan struct{}, uploadsAtOnce), drawing: make(chan struct{}, drawnAtOnce),

@@ -37,6 +37,7 @@ type Endpoints struct {
 	Env              environment.Environment
 	Log              *slog.Logger
 	Now              func() time.Time
+	Ahead            func() time.Duration // of the room's clock; nil: there is none
 	Random           io.Reader
 	Checks           check.Runner
 	Store            *store.Store
@@ -187,6 +188,9 @@ func (e *Endpoints) frame(c echo.Context, title string) views.Frame {
 		Theme: views.Theme(c.Request(), "authserver_theme"), Path: "/",
 		HelpHref:      "/help",
 		AuthserverURL: e.issuer(), AcmeURL: e.Env.AcmeURL.String(), DreamsURL: e.Env.DreamsURL.String(),
+	}
+	if e.Ahead != nil {
+		f.Ahead = e.Ahead()
 	}
 	if c.Request().Method == http.MethodGet {
 		f.Path = c.Request().URL.RequestURI()

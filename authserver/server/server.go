@@ -105,7 +105,7 @@ func (s *Server) compose(ctx context.Context, c program.Config, passwords *passw
 	}
 	s.letters = letters(c)
 	s.endpoints = endpoint.New(endpoint.Endpoints{
-		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Checks: c.Checks,
+		Env: c.Env, Log: c.Log, Now: c.Now, Ahead: c.Clock.Ahead, Random: c.Random, Checks: c.Checks,
 		Store: s.store, Keys: keys, Passwords: passwords, Personas: personas(),
 		ClientAssertions: grant.ClientAssertion{Environment: dice, Issuer: c.Env.AuthserverURL.String(), Keys: clientKeys, Spent: s.store},
 		ClientKeys:       clientKeys,

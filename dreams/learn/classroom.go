@@ -31,6 +31,7 @@ type Classroom struct {
 	Env      environment.Environment
 	Log      *slog.Logger
 	Now      func() time.Time
+	World    func() time.Time // the time outside, wherever the room's clock is
 	Random   io.Reader
 	Back     http.RoundTripper // records where a context has a recording
 	Room     *wiretap.Room     // where recordings are; nil with WIRETAP=off
@@ -77,7 +78,7 @@ func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(s
 			return handle(e, Visit{connection, frame})
 		})
 	}
-	return []Route{
+	all := []Route{
 		{http.MethodGet, "/learn", handler(c.front)},
 		{http.MethodGet, "/learn/:slug", handler(c.show)},
 		{http.MethodPost, "/learn/:slug", handler(c.run)},
@@ -90,6 +91,10 @@ func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(s
 		{http.MethodGet, "/source", handler(c.sources)},
 		{http.MethodGet, "/source/*", handler(c.sourceText)},
 	}
+	if c.Room != nil { // with WIRETAP=off there is no clock to move
+		all = append(all, Route{http.MethodGet, ClockPath, handler(c.showClock)}, Route{http.MethodPost, ClockPath, handler(c.moveClock)})
+	}
+	return all
 }
 
 // Open makes the classroom ready.

@@ -61,6 +61,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	db.World = c.World()
 	accounts := flow.NewAuthorizationServer(c.Env.AuthserverURL.String(), c.Back)
 	// What Dreams does for itself uses a client of its own, so that neither
 	// secret opens more than it has to.
@@ -75,8 +76,8 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	dreams := flow.Client{ID: web.ID, Secret: web.Secret}
 	revocation := &flow.Revocation{Server: accounts, Client: dreams}
 	pages := &site.Site{
-		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Back: c.Back, Store: db, Client: web, Catalogue: keeper,
-		Sessions: session.New(store.Sessions{Store: db}, c.Env.DreamsURL.Secure(), c.Now, c.Random),
+		Env: c.Env, Log: c.Log, Now: c.Now, Ahead: c.Clock.Ahead, Random: c.Random, Back: c.Back, Store: db, Client: web, Catalogue: keeper,
+		Sessions: session.New(store.Sessions{Store: db}, c.Env.DreamsURL.Secure(), c.World(), c.Random),
 		Code: &flow.AuthorizationCode{
 			Server: accounts, Client: dreams, RedirectURI: c.Env.DreamsURL.String() + site.CallbackPath,
 			Attempts: db, Checks: c.Checks, Now: c.Now, Random: c.Random,
@@ -87,7 +88,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 		SecurityEvents: &flow.SecurityEvents{Server: accounts, Client: dreams, Kept: db, Checks: c.Checks, Now: c.Now},
 	}
 	classroom := (&learn.Classroom{
-		Env: c.Env, Log: c.Log, Now: c.Now, Random: c.Random, Back: c.Back, Store: db, Sessions: pages.Sessions, Room: room,
+		Env: c.Env, Log: c.Log, Now: c.Now, World: c.World(), Random: c.Random, Back: c.Back, Store: db, Sessions: pages.Sessions, Room: room,
 		Server: accounts, Code: pages.Code, Refresh: pages.Refresh, Revoke: revocation,
 		Exchange:  &flow.TokenExchange{Server: accounts, Client: dreams, Now: c.Now},
 		Bearer:    &flow.JWTBearer{Server: accounts, Client: "dreams-batch", Key: batchKey, Now: c.Now, Random: c.Random},

@@ -17,7 +17,7 @@ type Sessions struct{ *Store }
 
 func (s Sessions) FindCtx(ctx context.Context, tokenHash string) (data []byte, found bool, err error) {
 	err = s.db.QueryRow(ctx, `SELECT data FROM sessions WHERE token_hash = ? AND expires_at > ?`,
-		tokenHash, s.now().Unix()).Scan(&data)
+		tokenHash, s.World().Unix()).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -54,7 +54,7 @@ func (s *Store) EndSessions(ctx context.Context, out flow.LoggedOut) (ended int6
 			return err
 		}
 		for token, data := range signedIn {
-			left, deadline, err := session.WithoutPerson(data, s.now())
+			left, deadline, err := session.WithoutPerson(data, s.World())
 			if err != nil {
 				return err
 			}

@@ -26,6 +26,10 @@ type Store struct {
 	db  *sqlite.DB
 	key key
 	now func() time.Time
+
+	// World is the time by which sessions of browsers end. It is the room's unless
+	// set: whoever moves the room's clock wants to find their runs again.
+	World func() time.Time
 }
 
 // Open opens dreams.db and dreams.key in a folder, and creates what is missing.
@@ -45,7 +49,7 @@ func Open(ctx context.Context, folder string, now func() time.Time, random io.Re
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, key: k, now: now}
+	s := &Store{db: db, key: k, now: now, World: now}
 	if created {
 		// A database that came without its key holds tokens that nobody can open.
 		if err := s.endSealed(ctx); err != nil {
@@ -66,7 +70,7 @@ func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
 func (s *Store) Sweep(ctx context.Context) error {
 	now := s.now().Unix()
 	return errors.Join(
-		s.db.Purge(ctx, "sessions", "token_hash", "expires_at <= ?1", now),
+		s.db.Purge(ctx, "sessions", "token_hash", "expires_at <= ?1", s.World().Unix()),
 		s.db.Purge(ctx, "logout_tokens", "jti", "expires_at <= ?1", now),
 		s.db.Purge(ctx, "security_events", "jti", "expires_at <= ?1", now),
 		s.db.Purge(ctx, "attempts", "state_hash", "started_at < ?1", now-int64(time.Hour/time.Second)),

@@ -44,6 +44,14 @@ type Config struct {
 	Clock *wiretap.Clock
 }
 
+// World is the time outside, wherever the room's clock is.
+func (c Config) World() func() time.Time {
+	if c.Clock == nil {
+		return c.Now
+	}
+	return c.Clock.Base
+}
+
 // ShowMetrics tells whether the program shows its metrics at its public
 // address: while only this computer reaches that, and unless they have one of
 // their own.

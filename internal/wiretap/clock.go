@@ -28,4 +28,8 @@ func (c *Clock) Ahead() time.Duration {
 	return time.Duration(c.ahead.Load())
 }
 
-func (c *Clock) set(ahead time.Duration) { c.ahead.Store(int64(max(0, ahead))) }
+// Limit is how far a room may be ahead: nothing here lives longer, and a year is
+// enough to see it end.
+const Limit = 366 * 24 * time.Hour
+
+func (c *Clock) set(ahead time.Duration) { c.ahead.Store(int64(min(max(0, ahead), Limit))) }

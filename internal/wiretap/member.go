@@ -75,6 +75,7 @@ const queued = 512
 func NewMember(party Party, clock *Clock, room string, to func(*url.URL) Party, back http.RoundTripper, log *slog.Logger) *Member {
 	m := &Member{room: room, back: direct(back, 2*time.Second), clock: clock, log: log, queue: make(chan heard, queued)}
 	m.Tap = newTap(party, clock.Now, to, m.keep)
+	m.world = clock.Base
 	return m
 }
 
@@ -116,12 +117,12 @@ func (m *Member) Order(w http.ResponseWriter, r *http.Request) {
 	}
 	m.clock.set(time.Duration(o.Ahead) * time.Millisecond)
 	for run, what := range o.Runs {
-		_, before := m.matcher.watch(run, what.Trace, what.Links, m.now())
+		_, before := m.matcher.watch(run, what.Trace, what.Links, m.world())
 		for _, f := range before {
 			m.keep(f)
 		}
 	}
-	m.on.Store(m.matcher.watching(m.now()))
+	m.on.Store(m.matcher.watching(m.world()))
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -162,7 +163,7 @@ func (m *Member) Work(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			m.on.Store(m.matcher.watching(m.now()))
+			m.on.Store(m.matcher.watching(m.world()))
 		case h := <-m.queue:
 			m.deliver(ctx, h)
 		}

@@ -27,6 +27,8 @@ type Room struct {
 	mu    sync.Mutex
 	runs  map[string]*Recording
 	order []string // of runs, oldest first
+
+	moving sync.Mutex
 }
 
 // MaxRuns is how many recordings a room holds. They hold tokens that work, so
@@ -44,6 +46,8 @@ type listened struct {
 	pending map[string]watching
 	kick    chan struct{}
 	sending sync.Mutex
+
+	told time.Duration // what it knows of the clock; -1: nobody can say
 }
 
 // NewRoom makes the room of Dreams; others are the public URLs of the programs
@@ -51,11 +55,12 @@ type listened struct {
 func NewRoom(clock *Clock, others map[Party]string, to func(*url.URL) Party, back http.RoundTripper, log *slog.Logger) *Room {
 	r := &Room{clock: clock, log: log, runs: map[string]*Recording{}}
 	r.Tap = newTap(Client, clock.Now, to, r.take)
+	r.world = clock.Base
 	r.on.Store(true)
 	for _, party := range []Party{AuthorizationServer, ResourceServer} {
 		r.members = append(r.members, &listened{
 			party: party, url: others[party], key: newID(32), back: direct(back, 2*time.Second),
-			pending: map[string]watching{}, kick: make(chan struct{}, 1),
+			pending: map[string]watching{}, kick: make(chan struct{}, 1), told: -1,
 		})
 	}
 	return r
@@ -79,7 +84,7 @@ func (r *Room) Open(ctx context.Context, gate Gate) *Recording {
 	r.runs[recording.ID] = recording
 	r.order = append(r.order, recording.ID)
 	r.mu.Unlock()
-	r.matcher.watch(recording.ID, recording.Trace, nil, r.now())
+	r.matcher.watch(recording.ID, recording.Trace, nil, r.world())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWithin)
 	defer cancel()
 	var told sync.WaitGroup
@@ -137,7 +142,7 @@ func (r *Room) takeFrom(h heard) {
 		return
 	}
 	recording.Receive(h.Exchange)
-	fresh, before := r.matcher.watch(h.Run, "", h.Links, r.now())
+	fresh, before := r.matcher.watch(h.Run, "", h.Links, r.world())
 	for _, f := range append(before, found{run: h.Run, newLinks: fresh}) {
 		r.take(f)
 	}
@@ -165,7 +170,8 @@ func (r *Room) send(ctx context.Context, m *listened) error {
 	m.sending.Lock()
 	defer m.sending.Unlock()
 	m.mu.Lock()
-	o := order{Key: m.key, Ahead: r.clock.Ahead().Milliseconds(), Runs: m.pending}
+	ahead := r.clock.Ahead()
+	o := order{Key: m.key, Ahead: ahead.Milliseconds(), Runs: m.pending}
 	m.pending = map[string]watching{}
 	m.mu.Unlock()
 	status, err := post(ctx, m.back, m.url+Path, "", o)
@@ -174,7 +180,15 @@ func (r *Room) send(ctx context.Context, m *listened) error {
 		status, err = post(ctx, m.back, m.url+Path, "", o)
 	}
 	if err == nil && status == http.StatusNoContent {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.told = ahead
 		return nil
+	}
+	if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+		m.mu.Lock()
+		m.told = ahead // WIRETAP=off there: it has no clock of ours
+		m.mu.Unlock()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -218,7 +232,7 @@ func (r *Room) keepTelling(ctx context.Context, m *listened) {
 			return
 		case <-m.kick:
 		case <-ticker.C:
-			if r.clock.Ahead() == 0 && !r.matcher.watching(r.now()) {
+			if r.clock.Ahead() == 0 && m.knows(0) && !r.matcher.watching(r.world()) {
 				continue
 			}
 		}
@@ -236,20 +250,52 @@ func (r *Room) Ahead() time.Duration {
 	return r.clock.Ahead()
 }
 
-// Move moves the room's clock, and returns once the other programs have moved
-// theirs. An error names who did not.
-func (r *Room) Move(ctx context.Context, ahead time.Duration) error {
+// knows tells whether the program has the room's time. One that was started before
+// Dreams was may still have that of an earlier room.
+func (m *listened) knows(ahead time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.told == ahead
+}
+
+// Advance moves the room's clock forward, and returns once the other programs have
+// moved theirs. An error names who did not: they are told again until they have.
+func (r *Room) Advance(ctx context.Context, by time.Duration) error {
+	r.moving.Lock()
+	defer r.moving.Unlock()
+	return r.move(ctx, r.clock.Ahead()+max(0, by))
+}
+
+// PutRight sets the room's clock to the world's time.
+func (r *Room) PutRight(ctx context.Context) error {
+	r.moving.Lock()
+	defer r.moving.Unlock()
+	return r.move(ctx, 0)
+}
+
+func (r *Room) move(ctx context.Context, ahead time.Duration) error {
 	r.clock.set(ahead)
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var errs error
 	for _, m := range r.members {
 		if err := r.send(ctx, m); err != nil {
-			errs = errors.Join(errs, err)
+			errs = errors.Join(errs, &NotMoved{m.party, err})
 		}
 	}
 	return errs
 }
+
+// NotMoved: a program did not hear that the clock was moved.
+type NotMoved struct {
+	Party Party
+	Err   error
+}
+
+func (n *NotMoved) Error() string {
+	return "the clock of " + string(n.Party) + " was not moved: " + n.Err.Error()
+}
+func (n *NotMoved) Unwrap() error { return n.Err }
 
 // Confirm tells a program whether an order was ours.
 func (r *Room) Confirm(w http.ResponseWriter, req *http.Request) {

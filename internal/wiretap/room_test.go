@@ -239,7 +239,7 @@ func TestOrdersOfStrangersAreRefused(t *testing.T) {
 func TestAProgramThatWasStartedAgainIsToldAgain(t *testing.T) {
 	n := newNeighbours(t)
 	run := n.room.Open(t.Context(), nil)
-	if err := n.room.Move(t.Context(), time.Hour); err != nil {
+	if err := n.room.Advance(t.Context(), time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	again := NewMember(AuthorizationServer, &Clock{Base: time.Now}, n.dreams.URL, n.member.to, http.DefaultTransport, slog.New(slog.DiscardHandler))

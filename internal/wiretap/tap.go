@@ -22,7 +22,8 @@ import (
 // nothing. While no run is watched it costs one look at a flag.
 type Tap struct {
 	party Party
-	now   func() time.Time
+	now   func() time.Time // in the room
+	world func() time.Time // outside: by this we know how long something took, and what to forget
 	to    func(*url.URL) Party
 
 	on      atomic.Bool // somebody watches
@@ -32,7 +33,7 @@ type Tap struct {
 
 // newTap makes a tap; found takes what it hears of watched runs.
 func newTap(party Party, now func() time.Time, to func(*url.URL) Party, take func(found)) *Tap {
-	return &Tap{party: party, now: now, to: to, found: take}
+	return &Tap{party: party, now: now, world: now, to: to, found: take}
 }
 
 // beside lists what is no part of any flow: what every page needs, and what goes on
@@ -70,7 +71,7 @@ func (t *Tap) Handler(program http.Handler) http.Handler {
 			program.ServeHTTP(w, r)
 			return
 		}
-		h := &hearing{e: t.received(r)}
+		h, began := &hearing{e: t.received(r)}, t.world()
 		body := &listener{ReadCloser: r.Body, done: func([]byte) {}}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = body
@@ -83,7 +84,7 @@ func (t *Tap) Handler(program http.Handler) http.Handler {
 			if skip {
 				return
 			}
-			e.Duration = t.now().Sub(e.Start)
+			e.Duration = t.world().Sub(began)
 			e.Request.Body, e.Request.Truncated = kept(r.Header, body.heard.Bytes())
 			e.Status, e.Response.Header = answer.status, withheldHeader(w.Header())
 			e.Response.Body, e.Response.Truncated = kept(w.Header(), answer.heard.Bytes())
@@ -132,13 +133,13 @@ func browses(h http.Header) bool {
 func (t *Tap) heard(e Exchange, whose *Recording) {
 	if whose != nil {
 		whose.Receive(e)
-		fresh, before := t.matcher.watch(whose.ID, "", links(e), t.now())
+		fresh, before := t.matcher.watch(whose.ID, "", links(e), t.world())
 		for _, f := range append(before, found{run: whose.ID, newLinks: fresh}) {
 			t.found(f)
 		}
 		return
 	}
-	for _, f := range t.matcher.offer(e, t.now()) {
+	for _, f := range t.matcher.offer(e, t.world()) {
 		t.found(f)
 	}
 }
@@ -282,17 +283,18 @@ func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.name(req.Header, e)
 	e.Method, e.URL, e.Start = req.Method, withheldQuery(req.URL), t.now()
+	began := t.world()
 	e.Request.Header = withheldHeader(req.Header)
 	e.Request.Body, e.Request.Truncated = kept(req.Header, body)
 	resp, err := tr.base.RoundTrip(req)
 	if err != nil {
-		e.Duration, e.Err = t.now().Sub(e.Start), reason(err)
+		e.Duration, e.Err = t.world().Sub(began), reason(err)
 		t.heard(e, recording)
 		return nil, err
 	}
 	e.Status, e.Response.Header = resp.StatusCode, withheldHeader(resp.Header)
 	done := func(heard []byte) {
-		e.Duration = t.now().Sub(e.Start)
+		e.Duration = t.world().Sub(began)
 		e.Response.Body, e.Response.Truncated = kept(resp.Header, heard)
 		t.heard(e, recording)
 	}

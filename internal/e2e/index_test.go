@@ -65,7 +65,7 @@ func index(t *testing.T) string {
 	return b.String()
 }
 
-// filesNaming finds the file in which each rule stands.
+// filesNaming finds the file in whose list each rule stands.
 func filesNaming(t *testing.T) map[string]string {
 	files := map[string]string{}
 	rules := Rules()
@@ -80,7 +80,8 @@ func filesNaming(t *testing.T) map[string]string {
 				return err
 			}
 			for _, rule := range rules {
-				if strings.Contains(string(source), strconv.Quote(rule.Name)) {
+				name := strconv.Quote(rule.Name)
+				if strings.Contains(string(source), "check.New("+name+", ") || strings.Contains(string(source), "{Name: "+name+", Source: ") {
 					files[rule.Name] = path
 				}
 			}

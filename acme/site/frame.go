@@ -23,7 +23,10 @@ func (s *Site) frame(c echo.Context, title string, crumbs ...views.Link) views.F
 		Brand: views.AcmeBrand, Title: title, Host: s.env.AcmeURL.Host(),
 		Theme: views.Theme(r, themeCookie), Path: r.URL.RequestURI(), Crumbs: crumbs,
 		SignIn: loginFor(r.URL.RequestURI()), HelpHref: "/help",
-		AuthserverURL: s.env.AuthserverURL.String(), AcmeURL: s.env.AcmeURL.String(), DreamsURL: s.env.DreamsURL.String(), Ahead: s.ahead(),
+		AuthserverURL: s.env.AuthserverURL.String(), AcmeURL: s.env.AcmeURL.String(), DreamsURL: s.env.DreamsURL.String(),
+	}
+	if s.ahead != nil {
+		f.Ahead = s.ahead()
 	}
 	// Where a form was posted, or a sign-in came to nothing, there is no page
 	// to come back to.

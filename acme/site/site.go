@@ -30,7 +30,7 @@ type Config struct {
 	Store  *store.Store
 	Env    environment.Environment
 	Now    func() time.Time
-	Ahead  func() time.Duration // of the room's clock
+	Ahead  func() time.Duration // of the room's clock; nil: there is none
 	Random io.Reader
 	Back   http.RoundTripper // connections to the authorization server
 	Checks check.Runner

@@ -28,7 +28,7 @@ type Site struct {
 	Env        environment.Environment
 	Log        *slog.Logger
 	Now        func() time.Time
-	Ahead      func() time.Duration // of the room's clock
+	Ahead      func() time.Duration // of the room's clock; nil: there is none
 	Random     io.Reader
 	Back       http.RoundTripper
 	Store      *store.Store
@@ -144,7 +144,10 @@ func (s *Site) frame(c echo.Context, v visitor, title string) views.Frame {
 		Brand: views.DreamsBrand, Title: title, Host: s.Env.DreamsURL.Host(),
 		Theme: views.Theme(r, s.themeCookie()), Path: r.URL.RequestURI(), HelpHref: "/help",
 		AuthserverURL: s.Env.AuthserverURL.String(), AcmeURL: s.Env.AcmeURL.String(), DreamsURL: s.Env.DreamsURL.String(),
-		SignIn: "/connect", Ahead: s.Ahead(),
+		SignIn: "/connect",
+	}
+	if s.Ahead != nil {
+		f.Ahead = s.Ahead()
 	}
 	for _, link := range []views.Link{
 		{Label: "Home", Href: "/"}, {Label: "Offers", Href: "/offers"}, {Label: "Outbox", Href: "/outbox"}, {Label: "Learn", Href: "/learn"},

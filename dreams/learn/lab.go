@@ -78,7 +78,7 @@ func (c *Classroom) stillKnown(ctx context.Context, p purpose, r *store.Registra
 		return true, nil // there is no way to ask
 	}
 	before := *r
-	now, err := c.Registration.Read(wiretap.Without(ctx), r.Client)
+	now, err := c.Registration.Read(ctx, r.Client)
 	// "If the client does not exist on this server, the server MUST respond with
 	// HTTP 401 Unauthorized" (RFC 7592 §2.1)
 	if refused := (*flow.TokenError)(nil); errors.As(err, &refused) {
@@ -98,7 +98,7 @@ func (c *Classroom) register(ctx context.Context, p purpose) (store.Registration
 	if err != nil {
 		return store.Registration{}, err
 	}
-	client, err := c.Registration.Register(wiretap.Without(ctx), c.metadata(p, key))
+	client, err := c.Registration.Register(ctx, c.metadata(p, key))
 	if err != nil {
 		return store.Registration{}, c.unregistered(err)
 	}

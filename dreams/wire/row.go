@@ -62,6 +62,7 @@ func (r Row) ID() string { return "m" + strconv.Itoa(r.N) }
 func Rows(record wiretap.Record) []Row {
 	var all []Row
 	follows, who, verifiers := redirects(record.Exchanges), "", verifiers(record.Exchanges)
+	comings := comingsOf(record.Exchanges)
 	followed := map[int]bool{}
 	for _, j := range follows {
 		followed[j] = true
@@ -71,12 +72,12 @@ func Rows(record wiretap.Record) []Row {
 			who = name
 		}
 		all = append(all, moments(i, e, followed[i], who, verifiers)...)
-		all = append(all, checked(i, e)...)
+		all = append(all, checked(i, e, comings)...)
 		if e.Status != 0 || e.Err != "" {
 			all = append(all, answered(record.Exchanges, i, follows, verifiers)...)
 		}
 	}
-	all = append(all, together(record.Checks, nil)...)
+	all = append(all, together(record.Checks, nil, comings)...)
 	for _, g := range record.Gaps {
 		all = append(all, Row{Kind: Missing, At: g.At, From: g.Party, To: g.Party, Label: gap(g), Line: g.Why, Exchange: -1, Next: -1})
 	}
@@ -292,9 +293,9 @@ func reasonOf(params []Param) (code, words string) {
 }
 
 // checked are the rows of what the receiver checked: those in one go are one row.
-func checked(i int, e wiretap.Exchange) []Row {
+func checked(i int, e wiretap.Exchange, m comings) []Row {
 	params := RequestParams(e)
-	all := together(e.Checks, params)
+	all := together(e.Checks, params, m)
 	end := e.Start.Add(e.Duration)
 	for k := range all {
 		all[k].Exchange = i
@@ -328,13 +329,33 @@ func speaksOf(check, param string) bool {
 	}), word)
 }
 
-// pause is how far apart checks of one go may be.
-const pause = 250 * time.Millisecond
+// comings are when messages came and went, in the order of time: what was checked
+// before one and what was checked after it are two rows.
+type comings []time.Time
+
+func comingsOf(all []wiretap.Exchange) (m comings) {
+	for _, e := range all {
+		m = append(m, e.Start, e.Start.Add(e.Duration))
+	}
+	slices.SortFunc(m, time.Time.Compare)
+	return m
+}
+
+// between tells whether a message came or went from one time to another.
+func (m comings) between(from, to time.Time) bool {
+	i, _ := slices.BinarySearchFunc(m, from, func(at, from time.Time) int {
+		if at.After(from) {
+			return 1
+		}
+		return -1
+	})
+	return i < len(m) && m[i].Before(to)
+}
 
 // together makes rows of checks; params are what was there to check.
-func together(checks []wiretap.Check, params []Param) (all []Row) {
+func together(checks []wiretap.Check, params []Param, m comings) (all []Row) {
 	for k, c := range checks {
-		if k == 0 || c.By != checks[k-1].By || checks[k-1].Refusal != "" || c.At.Sub(checks[k-1].At) > pause {
+		if k == 0 || c.By != checks[k-1].By || checks[k-1].Refusal != "" || m.between(checks[k-1].At, c.At) {
 			all = append(all, Row{Kind: Checks, At: c.At, From: c.By, To: c.By, Exchange: -1, Next: -1})
 		}
 		last := &all[len(all)-1]

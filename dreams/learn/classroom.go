@@ -86,6 +86,7 @@ func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(s
 		{http.MethodGet, "/runs/:id", handler(c.showRun)},
 		{http.MethodGet, "/runs/:id/events", handler(c.events)},
 		{http.MethodPost, "/runs/:id", handler(c.press)},
+		{http.MethodGet, "/runs/:id/compare/:other", handler(c.compare)},
 		{http.MethodGet, LabCallbackPath, handler(c.labCallback)},
 		{http.MethodGet, LoggedOutPath, handler(c.loggedOut)},
 		{http.MethodGet, "/source", handler(c.sources)},

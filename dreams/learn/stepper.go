@@ -224,7 +224,7 @@ func (s *stepper) press(seq int, m *wiretap.Message) (p Pending, moved bool) {
 		}
 		s.mu.Lock()
 		s.seq++
-		again := p
+		again := *now.pending // as Dreams meant it, whatever was made of it
 		again.Seq, again.Sent, again.pass, again.Draft = s.seq, true, false, nil
 		s.mu.Unlock()
 		now.state, now.pending = Away, &again

@@ -111,6 +111,7 @@ func (e *Endpoints) appView(connection store.Connection) page.App {
 	}
 	if client := e.Store.Client(connection.ClientID); client != nil {
 		app.Name, app.Host, app.Verified, app.FirstParty = client.Name, oauth.HostOf(client.Homepage), client.Verified, client.FirstParty
+		app.Logo = logoAddress(client)
 	}
 	app.Fresh = app.Active && now.Sub(connection.ChangedAt) < justNow
 	if idle := connection.Idle(now); app.Active && idle >= oauth.UnusedHint {

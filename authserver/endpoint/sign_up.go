@@ -119,8 +119,11 @@ func profileErrors(name, email string) []views.FieldError {
 		all = append(all, views.FieldError{Field: "name", Text: "Say what you are called, in 60 characters at most."})
 	}
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || parsed.Name != "" || len(email) > 254 {
+	switch {
+	case err != nil || parsed.Address != email || parsed.Name != "" || len(email) > 254:
 		all = append(all, views.FieldError{Field: "email", Text: "This is not an e-mail address: somebody@example.org is one."})
+	case strings.ContainsFunc(email, func(r rune) bool { return r > unicode.MaxASCII }): // RFC 6531: mail servers on the way have to know it
+		all = append(all, views.FieldError{Field: "email", Text: "We cannot write to this address: it has letters that not every mail server knows."})
 	}
 	return all
 }

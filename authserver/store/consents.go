@@ -185,22 +185,31 @@ func (r *revocations) takeBackDetails(ctx context.Context, tx *sqlite.Tx, consen
 	if err != nil {
 		return err
 	}
+	var gone []string
 	for _, g := range held {
 		var types []string
 		for _, d := range oauth.LiveDetails(g.details, now) {
-			if slices.ContainsFunc(refused, d.Overlaps) {
+			if slices.ContainsFunc(refused, d.Overlaps) && !slices.Contains(types, d.Type) {
 				types = append(types, d.Type)
 			}
 		}
 		if len(types) == 0 {
 			continue
 		}
+		gone = types
 		r.tell(consent.ClientID, consent.Sub, types[0]+" was taken back", now)
-		if err := r.narrow(ctx, tx, g, slices.Compact(slices.Sorted(slices.Values(types))), now); err != nil {
+		if err := r.narrow(ctx, tx, g, types, now); err != nil {
 			return err
 		}
 	}
-	return nil
+	if gone == nil {
+		return nil
+	}
+	left, err := currentConsent(ctx, tx, consent.Sub, consent.ClientID)
+	if err != nil {
+		return err
+	}
+	return noteChange(ctx, tx, consent.ID, "narrowed", left.Scope, strings.Join(gone, ", "), now)
 }
 
 // querier is a transaction or the reader pool.

@@ -73,19 +73,20 @@ func TestAccountsThatNobodyCanHave(t *testing.T) {
 	t.Parallel()
 	w := New(t, Options{Only: []string{"authserver"}})
 	for name, fields := range map[string]url.Values{
-		"no name":               {"name": {" \u202e "}},
-		"a long name":           {"name": {strings.Repeat("x", 61)}},
-		"no user name":          {"username": {""}},
-		"a user name with @":    {"username": {"alice@acme.test"}},
-		"an address with a tag": {"email": {`"><script>alert(1)</script>@x.test`}},
-		"no address":            {"email": {"nowhere"}},
-		"a line break in it":    {"email": {"a@x.test\r\nBcc: b@x.test"}},
-		"a short password":      {"password": {"seven77"}},
-		"a long password":       {"password": {strings.Repeat("x", 129)}},
-		"a common password":     {"password": {"Password123"}},
-		"the user name":         {"username": {"newcomer1"}, "password": {"NEWCOMER1"}},
-		"a taken user name":     {"username": {"alice"}},
-		"a taken address":       {"email": {"Alice@acme.test"}},
+		"no name":                {"name": {" \u202e "}},
+		"a long name":            {"name": {strings.Repeat("x", 61)}},
+		"no user name":           {"username": {""}},
+		"a user name with @":     {"username": {"alice@acme.test"}},
+		"an address with a tag":  {"email": {`"><script>alert(1)</script>@x.test`}},
+		"no address":             {"email": {"nowhere"}},
+		"an address of RFC 6531": {"email": {"dóra@new.test"}},
+		"a line break in it":     {"email": {"a@x.test\r\nBcc: b@x.test"}},
+		"a short password":       {"password": {"seven77"}},
+		"a long password":        {"password": {strings.Repeat("x", 129)}},
+		"a common password":      {"password": {"Password123"}},
+		"the user name":          {"username": {"newcomer1"}, "password": {"NEWCOMER1"}},
+		"a taken user name":      {"username": {"alice"}},
+		"a taken address":        {"email": {"Alice@acme.test"}},
 	} {
 		b := NewBrowser(t)
 		page := b.Form(b.Get(w.Auth+"/signup"), "password").With(newcomer("newcomer")).With(fields).Submit()

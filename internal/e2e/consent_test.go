@@ -329,6 +329,7 @@ func TestUntickingDetailsOnlyNarrows(t *testing.T) {
 	if w.active(t, "acme-api", before.String("access_token")) {
 		t.Error("a token with the details is active")
 	}
+	says(t, w.appPage(b).Body, "You took back travel_preferences")
 	before = given(asked("openid profile preferences:read offline_access", aboutBeaches), all)
 	given(asked("openid profile preferences:read", aboutBeaches), url.Values{"scope": {"profile"}, "authorization_detail": {"0"}})
 	next = w.refresh(t, "dreams-web", before.String("refresh_token"))

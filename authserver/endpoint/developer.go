@@ -213,7 +213,7 @@ func (e *Endpoints) applicationView(c echo.Context, session store.Session, clien
 	if client.MayUse(oauth.AuthorizationCodeGrant) && !client.PKCERequired() {
 		view.Warning = "PKCE is not required: a code that somebody steals or plants can be redeemed (RFC 9700 §2.1.1). Switch it on under Settings; your library does it."
 	}
-	if !slices.Contains([]string{page.CredentialsTab, page.AddressesTab, page.PermissionsTab, page.CodeTab, page.ErrorsTab, page.SettingsTab, page.DeleteTab}, tab) {
+	if !slices.Contains([]string{page.CredentialsTab, page.AddressesTab, page.PermissionsTab, page.CodeTab, page.TestUsersTab, page.ErrorsTab, page.SettingsTab, page.DeleteTab}, tab) {
 		view.Tab = page.OverviewTab
 	}
 	for _, r := range refusals {
@@ -228,9 +228,21 @@ func (e *Endpoints) applicationView(c echo.Context, session store.Session, clien
 		view.RedirectURIs = redirectURIsField(strings.Join(client.RedirectURIs, "\n"), client.Kind)
 		view.PostLogoutURIs, view.Told = postLogoutField(strings.Join(client.PostLogoutRedirectURIs, "\n")), toldFields(client.BackchannelLogoutURI, client.SecurityEventsURI)
 	}
+	for _, p := range e.Personas {
+		view.TestUsers = append(view.TestUsers, page.TestUser{Name: p.Name, Username: p.Username, Password: p.Password, About: p.About, GoodFor: goodFor[p.Username]})
+	}
+	view.AsksPeople = client.MayUse(oauth.AuthorizationCodeGrant) || client.MayUse(oauth.DeviceCodeGrant) || client.MayUse(oauth.ImplicitGrant)
 	view.People = e.peopleForm(c, session, draftOf(client), client)
 	e.settingsView(&view, client)
 	return view, err
+}
+
+// goodFor is what each of the test users is for, by user name.
+var goodFor = map[string]string{
+	"alice": "The full answer: there is something behind every permission, unpublished posts and a budget too.",
+	"bob":   "Another taste: what your application makes of Alice must not be what it makes of Bob.",
+	"carol": "The first time: she has agreed to nothing yet. Let her refuse, or tick only a part.",
+	"root":  "The operator, who can lock an account or disable an application while yours is at work.",
 }
 
 // readOnly says why somebody who may see an application cannot change what it is

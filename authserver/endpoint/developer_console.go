@@ -346,11 +346,14 @@ func curlCommand(method, address string, header http.Header, body []byte) string
 
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
+// asSpelt are the names as their RFCs spell them; net/http has them otherwise.
+var asSpelt = strings.NewReplacer("Www-Authenticate", "WWW-Authenticate", "Dpop", "DPoP", "Oauth", "OAuth")
+
 func headerLines(h http.Header) string {
 	var lines strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
-			lines.WriteString(name + ": " + value + "\n")
+			lines.WriteString(asSpelt.Replace(name) + ": " + value + "\n")
 		}
 	}
 	return lines.String()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -380,6 +381,9 @@ func (e *Endpoints) addApplication(c echo.Context, session store.Session, client
 		Lead:     "Your application has a name here. Copy what it needs, run one of the programs below, and you have your first answer.",
 		Next:     views.Link{Label: "To the application’s page", Href: "/developer/apps/" + client.ID},
 		Snippets: e.snippets(&client),
+	}
+	if client.MayUse(oauth.ClientCredentialsGrant) {
+		view.Console = "/developer/console?app=" + url.QueryEscape(client.ID)
 	}
 	if note := snippetNote(&client); note != "" {
 		view.Notes = append(view.Notes, note)

@@ -70,7 +70,10 @@ type Endpoints struct {
 }
 
 // Persona is one of the classroom's people, whose password everybody knows.
-type Persona struct{ Username, Password, Name string }
+type Persona struct {
+	Username, Password, Name string
+	About                    string // what there is to know of them, and so to try
+}
 
 // New completes the endpoints.
 func New(e Endpoints) *Endpoints {

@@ -360,7 +360,7 @@ func personas() []endpoint.Persona {
 	var all []endpoint.Persona
 	for _, u := range seed.Users() {
 		first, _, _ := strings.Cut(u.Name, " ")
-		all = append(all, endpoint.Persona{Username: u.Username, Password: u.Password, Name: first})
+		all = append(all, endpoint.Persona{Username: u.Username, Password: u.Password, Name: first, About: u.About})
 	}
 	return all
 }

@@ -332,6 +332,33 @@ func walkAccounts(a *auditor) {
 	a.open("accounts, security of the operator", auth+"/account/security", 200)
 }
 
+// walkConsole is the API console with each kind of answer.
+func walkConsole(a *auditor, machine string) {
+	console := a.w.Auth + "/developer/console"
+	a.open("developer, console", console, 200)
+	a.click("developer, console without a token", `//button[.="Send"]`, 200)
+	a.open("developer, console for a machine", console+"?op=listPackages&app="+machine, 200)
+	a.click("developer, console with an answer", `//button[.="Send"]`, 200)
+	a.tab.Open(console + "?op=writeReview&app=" + machine)
+	a.click("developer, console, not enough scope", `//button[.="Send"]`, 200)
+	a.tab.Open(console + "?op=createPost")
+	a.tab.Type("#body", "no JSON")
+	a.click("developer, console with errors", `//button[.="Send"]`, 422)
+}
+
+// walkDemanding is an application with a logo, a key, and everything that it can
+// demand of itself.
+func walkDemanding(a *auditor, auth string) {
+	b := NewBrowser(a.t)
+	a.w.LogIn(b, b.Get(auth+"/login"), "carol", "wanderlust")
+	app := a.w.newApplication(b, "web", url.Values{"redirect_uris": {"http://localhost:8765/callback"}, "scope": {"openid", "profile"}, "reason.profile": {"to greet you"}})
+	a.w.uploadLogo(b, app.ID, square(a.t), nil)
+	a.w.act(b, app.ID, "settings", url.Values{"access_token_ttl": {"60"}, "refresh_token_ttl": {"365"}, "setting": {"require_pkce", "dpop_bound_access_tokens", "require_pushed_authorization_requests"}})
+	for _, tab := range []string{"overview", "addresses", "permissions", "code"} {
+		a.open("developer, demanding, "+tab, auth+"/developer/apps/"+app.ID+"?tab="+tab, 200)
+	}
+}
+
 func walkDeveloper(a *auditor) {
 	auth := a.w.Auth
 	a.tab.Open(auth + "/developer")
@@ -354,7 +381,7 @@ func walkDeveloper(a *auditor) {
 	a.click("developer, registered", `//button[.="Register"]`, 201)
 	a.click("developer, overview", `//a[contains(., "To the application")]`, 200)
 	app, _, _ := strings.Cut(a.tab.Address(), "?")
-	for _, tab := range []string{"credentials", "addresses&try=http://127.0.0.1:8080/callback", "addresses&try=http://localhost/callbak", "permissions", "code", "errors", "settings", "delete"} {
+	for _, tab := range []string{"credentials", "addresses&try=http://127.0.0.1:8080/callback", "addresses&try=http://localhost/callbak", "permissions", "code", "test-users", "errors", "settings", "delete"} {
 		name, _, _ := strings.Cut(tab, "=http")
 		a.open("developer, "+strings.NewReplacer("&", " ", "localhost", "").Replace(name), app+"?tab="+tab, 200)
 	}
@@ -373,6 +400,8 @@ func walkDeveloper(a *auditor) {
 	a.w.Token(a.t, Credentials{strings.TrimPrefix(app, auth+"/developer/apps/"), "wrong"}.Header(), url.Values{"grant_type": {"client_credentials"}})
 	a.open("developer, errors of the machine", app+"?tab=errors", 200)
 	a.open("developer, list", auth+"/developer", 200)
+	walkConsole(a, strings.TrimPrefix(app, auth+"/developer/apps/"))
+	walkDemanding(a, auth)
 
 	a.tab.Open(auth + "/login")
 	a.signIn("root", "wanderlust")

@@ -514,3 +514,26 @@ func TestTheConsoleWithoutAcme(t *testing.T) {
 		t.Errorf("%d", page.Status)
 	}
 }
+
+// Who came with Acme to be tried with, and what each is good for; they can sign in
+// as it says.
+func TestTestUsersOfAnApplication(t *testing.T) {
+	t.Parallel()
+	w, b := inPortal(t, Options{}, "carol")
+	web, machine := w.newApplication(b, "web", nil), w.newApplication(b, "machine", nil)
+	page := w.applicationTab(b, web.ID, "test-users")
+	for _, user := range []string{"alice", "bob", "carol", "root"} {
+		cells := regexp.MustCompile(`data-l="User name">` + user + `</td><td data-l="Password">([^<]+)</td><td data-l="Good for"><span>[^<]{20,} <span`).FindStringSubmatch(page.Body)
+		if cells == nil {
+			t.Errorf("%s is not there, or good for nothing", user)
+			continue
+		}
+		someone := NewBrowser(t)
+		if in := w.LogIn(someone, someone.Get(w.Auth+"/login"), user, cells[1]); in.Status != http.StatusOK || in.URL.Path == "/login" {
+			t.Errorf("%s cannot sign in with %s: %d", user, cells[1], in.Status)
+		}
+	}
+	if page := w.applicationTab(b, machine.ID, "test-users"); !strings.Contains(page.Body, "needs nobody to try it with") || strings.Contains(page.Body, "wanderlust") {
+		t.Error("a machine has test users")
+	}
+}

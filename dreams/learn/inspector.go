@@ -1,8 +1,8 @@
 package learn
 
 import (
+	"fmt"
 	"path"
-	"strconv"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -14,30 +14,21 @@ import (
 	"example.com/acme-dreams/internal/wiretap"
 )
 
-// inspector is what stands beside the diagram of a run: all there is to know of
-// row n.
-func (c *Classroom) inspector(run *Run, rows []wire.Row, n int, tab string, reveal bool) templ.Component {
-	return inspected(run.Recording.Record(), rows, n, tab, reveal, link)
-}
-
-// link is where a row of the run that is looked at is.
-func link(row int, tab string, reveal bool) string {
-	to := "?m=" + strconv.Itoa(row)
-	if tab != "" {
-		to += "&tab=" + tab
-	}
-	if reveal {
-		to += "&reveal=1"
-	}
-	return to + "#insp"
-}
-
-func inspected(record wiretap.Record, rows []wire.Row, n int, tab string, reveal bool, link func(int, string, bool) string) templ.Component {
-	in, ok := inspect.New(record, rows).Row(n)
+// inspector is what stands beside the diagram: all there is to know of a row.
+func (r *Run) inspector(record wiretap.Record, rows []wire.Row, row int, l look, follow wire.Value) templ.Component {
+	in, ok := inspect.New(record, rows).Row(row)
 	if !ok {
 		return nil
 	}
-	return page.Inspector(page.InspectorView{Inspection: in, Tab: tab, Reveal: reveal, Link: link})
+	link := func(to int, tab string, reveal bool) string {
+		other := l.to(to)
+		other.tab, other.reveal = tab, reveal
+		if to == row {
+			return r.address() + other.query() + "#insp"
+		}
+		return fmt.Sprintf("%s%s#m%d", r.address(), other.query(), to)
+	}
+	return page.Inspector(page.InspectorView{Inspection: in, Tab: l.tab, Reveal: l.reveal, Follow: follow.Raw, Link: link})
 }
 
 // sourceText shows a file of this repository, as it was compiled.
@@ -64,5 +55,3 @@ func (c *Classroom) sources(e echo.Context, v Visit) error {
 	}
 	return render(e, page.Sources(v.Frame("The source"), view))
 }
-
-var _ = (*Classroom).inspector // for the page of a run

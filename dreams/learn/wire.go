@@ -152,6 +152,7 @@ func (c *Classroom) wireView(run *Run, l look) page.WireView {
 		}
 		v.Values = append(v.Values, page.ValueLink{Name: value.Name, Href: run.address() + other.query(), Current: value.Name == l.follow})
 	}
+	v.Inspector = run.inspector(record, rows, current, l, v.Diagram.Follow)
 	return v
 }
 

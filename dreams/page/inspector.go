@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"example.com/acme-dreams/dreams/inspect"
 	"example.com/acme-dreams/dreams/wire"
+	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/views"
 )
 
@@ -19,6 +21,7 @@ type InspectorView struct {
 	inspect.Inspection
 	Tab    string // one of Tabs
 	Reveal bool   // secrets are shown
+	Follow string // the value that is followed; empty: none
 	// Link is where a row is, with a tab and with secrets shown or not.
 	Link func(row int, tab string, reveal bool) string
 }
@@ -102,6 +105,27 @@ const longest = 300
 func tooLong(value string) bool { return len(value) > longest }
 
 func beginning(value string) string { return strings.ToValidUTF8(value[:longest/2], "") + " …" }
+
+// marking are the pieces of a text, with the followed value in its place, as it
+// is written there: in the clear, in an address, or masked.
+func (v InspectorView) marking(text string) (all []piece) {
+	if len(v.Follow) < 6 {
+		return []piece{{Text: text}}
+	}
+	for _, needle := range []string{v.Follow, url.QueryEscape(v.Follow), wiretap.Mask(v.Follow)} {
+		if !strings.Contains(text, needle) {
+			continue
+		}
+		for i, part := range strings.Split(text, needle) {
+			if i > 0 {
+				all = append(all, piece{needle, true})
+			}
+			all = append(all, piece{Text: part})
+		}
+		return all
+	}
+	return []piece{{Text: text}}
+}
 
 // mentions are the other rows that a value is in, in words and links.
 func mentions(p inspect.Param) (all []mention) {

@@ -51,7 +51,7 @@ var mayImport = map[string][]string{
 	"dreams/catalogue": {"dreams/offers", "dreams/travelapi"},
 	"dreams/session":   {"dreams/flow"},
 	"dreams/store":     {"dreams/catalogue", "dreams/flow", "dreams/offers", "dreams/session", "internal/sqlite"},
-	"dreams/page":      {"dreams/inspect", "dreams/offers", "dreams/wire", "views"},
+	"dreams/page":      {"dreams/inspect", "dreams/offers", "dreams/wire", "internal/wiretap", "views"},
 	"dreams/wire":      {"internal/wiretap"},                                                     // what a recording shows
 	"dreams/inspect":   {"dreams/explain", "dreams/wire", "internal/source", "internal/wiretap"}, // one message, explained
 	"dreams/night":     {"dreams/flow", "dreams/store"},

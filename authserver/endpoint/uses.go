@@ -54,9 +54,12 @@ func (e *Endpoints) usesAtAcme(ctx context.Context, sub string) uses {
 func (e *Endpoints) addUses(app *page.App, connection store.Connection, tokens store.Uses, atAcme uses) {
 	app.AccessLog = e.Env.AcmeURL.String() + "/me/access?app=" + url.QueryEscape(connection.ClientID)
 	if !tokens.Last.IsZero() {
-		app.LastToken = dayTime(tokens.Last) + " for " + inWords(tokens.Scope) + ", while you were there"
+		app.LastToken = dayTime(tokens.Last) + ", while you were there"
 		if tokens.Refreshed {
-			app.LastToken = dayTime(tokens.Last) + " for " + inWords(tokens.Scope) + ", by itself, with a refresh token"
+			app.LastToken = dayTime(tokens.Last) + ", by itself, with a refresh token"
+		}
+		if atAcme == nil {
+			app.LastToken += ", for " + inWords(tokens.Scope)
 		}
 	}
 	if atAcme == nil {

@@ -49,7 +49,7 @@ type App struct {
 	AtAcme         bool   // Acme said what follows; otherwise tokens are counted, in place of calls
 	LastUsed       string // "21 November 2026, 14:02: read your travel preferences"; empty: not yet
 	LastScope      string // the permission that opened it
-	LastToken      string // "21 November 2026, 14:02 for profile, by itself, with a refresh token"; empty: none yet
+	LastToken      string // "21 November 2026, 14:02, by itself, with a refresh token"; empty: none yet
 	Week           []int  // on each of the last seven days; nil: not counted
 	Counted        string // "12 calls in 7 days"
 	AccessLog      string // Acme's page with each call
@@ -883,9 +883,9 @@ func appUses(app App) templ.Component {
 		}
 		if app.LastUsed != "" {
 			var templ_7745c5c3_Var34 string
-			templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs(app.LastUsed)
+			templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs(app.LastUsed + " ")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `authserver/page/apps.templ`, Line: 212, Col: 18}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `authserver/page/apps.templ`, Line: 212, Col: 24}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var34))
 			if templ_7745c5c3_Err != nil {

@@ -267,6 +267,27 @@ func applicationFacts(client *oauth.Client) []views.Fact {
 	if len(client.RedirectURIs) > 0 {
 		facts = append(facts, views.Fact{Term: "Redirect URIs", Text: strings.Join(client.RedirectURIs, ", ")})
 	}
+	var demands []string
+	for _, demand := range []struct {
+		on   bool
+		name string
+	}{
+		{client.MayUse(oauth.AuthorizationCodeGrant) && client.PKCERequired(), "PKCE"}, {client.DPoPBound, "tokens bound to a key (DPoP)"},
+		{client.RequirePAR, "pushed requests (PAR)"}, {client.RequireSignedRequest, "signed requests (JAR)"},
+	} {
+		if demand.on {
+			demands = append(demands, demand.name)
+		}
+	}
+	if demands != nil {
+		facts = append(facts, views.Fact{Term: "Must use", Text: strings.Join(demands, ", ")})
+	}
+	if client.BackchannelLogoutURI != "" {
+		facts = append(facts, views.Fact{Term: "Told of sign-outs at", Text: client.BackchannelLogoutURI})
+	}
+	if client.SecurityEventsURI != "" {
+		facts = append(facts, views.Fact{Term: "Told of ended consents at", Text: client.SecurityEventsURI})
+	}
 	if client.Purpose != "" {
 		facts = append(facts, views.Fact{Term: "Purpose", Text: client.Purpose})
 	}

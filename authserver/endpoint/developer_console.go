@@ -394,7 +394,7 @@ func (e *Endpoints) tokenSays(compact string) string {
 	until, left := time.Unix(claims.Exp, 0), time.Unix(claims.Exp, 0).Sub(e.Now()).Round(time.Second)
 	words := "expired on " + dayTime(until)
 	if left > 0 {
-		words = "expires in " + left.String()
+		words = fmt.Sprintf("expires in %d min %d s", int(left.Minutes()), int(left.Seconds())%60)
 	}
 	return fmt.Sprintf("for %s, scope %s, %s", cmp.Or(claims.ClientID, "nobody"), cmp.Or(claims.Scope, "none"), words)
 }

@@ -99,6 +99,7 @@ func (i *Inspector) Row(n int) (Inspection, bool) {
 	case wire.Person:
 		in.Channel, in.Sentence = "A person acts", "Only a person can do this, and no program can do it for them: it happens in the browser, on a page of the server that asks."
 	case wire.Made:
+		in.Halves = []Half{{Params: i.made(in.Row)}}
 		in.Channel, in.Sentence = "Prepared", names[in.From]+" makes this by itself before it sends anything: random values that nobody can guess, or something signed with a key that nobody else has."
 	case wire.Missing:
 		in.Channel, in.Sentence = "Missing", "Something that belongs here was not heard. What follows is right, and incomplete."
@@ -195,6 +196,11 @@ func (i *Inspector) response(k int, followed bool) Half {
 	}
 	row := i.rowOf(k, true)
 	i.headers(&h, row, e.Response.Header, at)
+	for k := range h.Params {
+		if path, _, has := strings.Cut(h.Params[k].value, "?"); has && h.Params[k].Name == "Location" {
+			h.Params[k].Short = path + "?…"
+		}
+	}
 	var here, there []wire.Param
 	for _, p := range params {
 		if p.In == wire.InQuery || p.In == wire.InFragment {
@@ -208,6 +214,25 @@ func (i *Inspector) response(k int, followed bool) Half {
 		h.Params = append(h.Params, i.params(row, there, i.leadsTo(e))...)
 	}
 	return h
+}
+
+// made explains what a party thought up, by what it is going to be good for.
+func (i *Inspector) made(r wire.Row) (all []Param) {
+	for _, p := range r.Params {
+		at := explain.Place{Party: string(wiretap.AuthorizationServer), Endpoint: "/authorize", Direction: explain.Request, Kind: explain.Query}
+		switch p.Name {
+		case "code_verifier":
+			at.Endpoint, at.Kind, at.GrantType = "/token", explain.Form, "authorization_code"
+		case "client_assertion":
+			at.Endpoint, at.Kind = "/token", explain.Form
+		case "assertion":
+			at.Endpoint, at.Kind, at.GrantType = "/token", explain.Form, "urn:ietf:params:oauth:grant-type:jwt-bearer"
+		case "DPoP":
+			at.Kind = explain.Header
+		}
+		all = append(all, i.param(r.N, p.Name, p.Value, "made here", at))
+	}
+	return all
 }
 
 // leadsTo is where an answer sends whoever asked.
@@ -271,7 +296,7 @@ func carries(params []wire.Param) string {
 func (i *Inspector) headers(h *Half, row int, header http.Header, at explain.Place) {
 	at.Kind = explain.Header
 	for _, f := range wire.Fields(header) {
-		p := i.param(row, f.Name, f.Value, "header", at)
+		p := i.param(row, f.Name, f.Value, "a header", at)
 		p.secret = p.secret || f.Shown(false) != f.Value
 		p.masked = f.Shown(false)
 		switch {

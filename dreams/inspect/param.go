@@ -24,6 +24,7 @@ type Param struct {
 	In      string // "in the form"
 	Note    string // what is to be said of this value
 	Encoded string // as it travels, where that differs
+	Short   string // what stands in its place, where it is long and told elsewhere; empty: nothing
 	Parts   []Param
 	Token   *Token // what it says, where it is a JWT
 	Trail   wire.Trail
@@ -67,16 +68,6 @@ func (i *Inspector) param(row int, name, value, in string, at explain.Place) Par
 	} else if name == "authorization_details" || name == "claims" {
 		inner := at
 		p.Parts = i.members(row, name, value, in, inner)
-	}
-	switch name {
-	case "code_challenge":
-		if p.Trail.Hash.Row > 0 {
-			p.Note = "It is SHA-256 of the code_verifier, in base64url."
-		}
-	case "code_verifier":
-		if p.Trail.Hash.Row > 0 {
-			p.Note = "Its SHA-256, in base64url, is the code_challenge."
-		}
 	}
 	return p
 }

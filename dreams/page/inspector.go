@@ -2,13 +2,17 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"example.com/acme-dreams/dreams/inspect"
 	"example.com/acme-dreams/dreams/wire"
@@ -84,6 +88,17 @@ func (v InspectorView) endsWords() string {
 	return strings.Join(names, " to ")
 }
 
+// judged names what a row's checks were about.
+func (v InspectorView) judged() string {
+	var names []string
+	for _, p := range v.Params {
+		if !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
 // hidden tells whether anything of the row is masked unless it is asked for.
 func (v InspectorView) hidden() bool {
 	return slices.ContainsFunc(v.Everything(), inspect.Param.Secret)
@@ -145,13 +160,14 @@ func mentions(p inspect.Param) (all []mention) {
 		}
 		add(words, t.First.Row)
 	}
-	if t.Hash.Row > 0 && t.Hash.As != p.Name {
-		words := "its SHA-256 is the " + t.Hash.As + " of"
-		if p.Name == "code_challenge" {
-			words = "of the " + t.Hash.As + " that is shown in"
+	for _, d := range t.Derived {
+		if d.From {
+			add(d.How+" "+d.As+" in", d.Row)
+		} else {
+			add(d.As+" is "+d.How+" it, in", d.Row)
 		}
-		add(words, t.Hash.Row)
 	}
+	add("checked in", t.Checked...)
 	var next []int
 	for _, s := range t.Next {
 		next = append(next, s.Row)
@@ -165,15 +181,38 @@ type mention struct {
 	Rows  []int
 }
 
+// mostRows is how many rows are named one by one.
+const mostRows = 6
+
+// rowLinks are the numbers of rows, each a link, with commas between them that no
+// template would put in their place.
+func (v InspectorView) rowLinks(rows []int) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		for i, row := range rows[:min(len(rows), mostRows)] {
+			if i > 0 {
+				_, _ = io.WriteString(w, ", ")
+			}
+			if _, err := fmt.Fprintf(w, `<a href="%s">%d</a>`, templ.EscapeString(v.to(row)), row); err != nil {
+				return err
+			}
+		}
+		if more := len(rows) - mostRows; more > 0 {
+			_, err := fmt.Fprintf(w, " and %d more", more)
+			return err
+		}
+		return nil
+	})
+}
+
 // seen says whether the browser sees a secret.
 func seen(p inspect.Param) string {
 	switch {
-	case !p.Secret() || p.Trail.Made == 0 && p.Trail.First.Row == 0 && len(p.Trail.Next) == 0 && len(p.Trail.Browser) == 0:
+	case !p.Secret() || p.Trail.Made == 0 && p.Trail.First.Row == 0 && len(p.Trail.Next) == 0:
 		return ""
 	case len(p.Trail.Browser) == 0:
 		return "never in the browser"
 	}
-	return ""
+	return "the browser has seen it"
 }
 
 func sourceHref(file string, line int) string { return "/source/" + file + "#L" + strconv.Itoa(line) }

@@ -66,7 +66,15 @@ func RawRequest(e wiretap.Exchange, reveal bool) string {
 	if u, err := url.Parse(e.URL); err == nil {
 		target = u.RequestURI()
 	}
-	return raw(e.Method+" "+Address(target, reveal)+" HTTP/1.1", e.Request, reveal)
+	h := e.Request
+	if u, err := url.Parse(e.URL); err == nil && h.Header.Get("Host") == "" { // the sender's net/http writes it last of all
+		h.Header = h.Header.Clone()
+		if h.Header == nil {
+			h.Header = http.Header{}
+		}
+		h.Header.Set("Host", u.Host)
+	}
+	return raw(e.Method+" "+Address(target, reveal)+" HTTP/1.1", h, reveal)
 }
 
 // RawResponse is an answer likewise.

@@ -10,34 +10,50 @@ import (
 
 // Trail is the way of a value through a run.
 type Trail struct {
+	Made    int    // the row in which a party thought it up; 0: not seen
 	First   Stop   // the first message that carried it, where that is an earlier one
-	Made    int    // the row in which a party thought it up; 0: not known
+	Checked []int  // the rows in which it is judged, from here on
 	Next    []Stop // the messages that carry it after this one
 	Browser []int  // the rows in which the browser sees it
-	Hash    Stop   // the message that carries its SHA-256, or that of which this is one
+	Derived []Derivation
 }
 
 // Stop is a message that carries a value, and under which name.
 type Stop struct {
-	Row int // 0: none
+	Row int
 	As  string
+}
+
+// Derivation is a value that another was computed from, or that was computed from it.
+type Derivation struct {
+	How  string // "the SHA-256 of"
+	From bool   // it was computed from the other; otherwise the other from it
+	Stop
 }
 
 // Trails knows where every value of a run stands.
 type Trails struct {
-	rows  []Row
-	stops map[string][]Stop
+	rows    []Row
+	stops   map[string][]Stop
+	derived map[string][]derivation // of what stands somewhere, by the value that comes of it
 }
+
+type derivation struct{ how, from string }
 
 // NewTrails reads the rows of a run.
 func NewTrails(rows []Row) *Trails {
-	t := &Trails{rows, map[string][]Stop{}}
+	t := &Trails{rows, map[string][]Stop{}, map[string][]derivation{}}
 	for _, r := range rows {
 		for _, p := range r.Params {
 			t.add(r.N, p.Name, p.Value)
-			if claims, is := ClaimsOf(p.Value); is {
-				for name, value := range claims {
-					t.within(r.N, p.Name, name, value)
+			if header, claims, is := JWT(p.Value); is {
+				t.within(r.N, p.Name, header)
+				t.within(r.N, p.Name, claims)
+			}
+			var document any
+			if strings.HasPrefix(p.Value, "[") || strings.HasPrefix(p.Value, "{") {
+				if json.Unmarshal([]byte(p.Value), &document) == nil {
+					t.within(r.N, p.Name, document)
 				}
 			}
 		}
@@ -45,37 +61,77 @@ func NewTrails(rows []Row) *Trails {
 	return t
 }
 
+// shortest is how long a value has to be for it to be no accident that it stands
+// in two messages.
+const shortest = 8
+
 func (t *Trails) add(row int, name, value string) {
 	if len(value) < shortest {
 		return
 	}
 	stops := t.stops[value]
+	if stops == nil {
+		full := sha256.Sum256([]byte(value))
+		t.derive(value, base64.RawURLEncoding.EncodeToString(full[:]), "the SHA-256 of")
+		t.derive(value, base64.RawURLEncoding.EncodeToString(full[:16]), "the first half of the SHA-256 of")
+	}
 	if len(stops) == 0 || stops[len(stops)-1].Row != row {
 		t.stops[value] = append(stops, Stop{row, name})
 	}
 }
 
-// shortest is how long a value has to be for it to be no accident that it stands
-// in two messages.
-const shortest = 8
+func (t *Trails) derive(from, value, how string) {
+	if d := (derivation{how, from}); !slices.Contains(t.derived[value], d) {
+		t.derived[value] = append(t.derived[value], d)
+	}
+}
 
-// within adds the texts in a token.
-func (t *Trails) within(row int, token, name string, value any) {
+// within adds the texts in a token or a document.
+func (t *Trails) within(row int, outer string, value any) {
 	switch value := value.(type) {
-	case string:
-		t.add(row, name+" in "+token, value)
+	case []any:
+		for _, one := range value {
+			t.within(row, outer, one)
+		}
 	case map[string]any:
-		for inner, v := range value {
-			t.within(row, token, name+"."+inner, v)
+		if print, is := thumbprint(value); is {
+			t.add(row, "the key in "+outer, print)
+		}
+		for name, inner := range value {
+			if text, is := inner.(string); is {
+				t.add(row, name+" in "+outer, text)
+			} else {
+				t.within(row, outer, inner)
+			}
 		}
 	}
+}
+
+// thumbprint is RFC 7638 §3 of a public key.
+func thumbprint(jwk map[string]any) (string, bool) {
+	required := map[string][]string{"EC": {"crv", "kty", "x", "y"}, "OKP": {"crv", "kty", "x"}, "RSA": {"e", "kty", "n"}}
+	kty, _ := jwk["kty"].(string)
+	members := map[string]string{}
+	for _, name := range required[kty] {
+		text, is := jwk[name].(string)
+		if !is {
+			return "", false
+		}
+		members[name] = text
+	}
+	text, err := json.Marshal(members) // in the order of their names, without blanks
+	if err != nil || len(members) == 0 {
+		return "", false
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:]), true
 }
 
 // constant lists what says the same in every run: it comes from nowhere.
 var constant = []string{
 	"grant_type", "response_type", "response_mode", "token_type", "code_challenge_method", "client_assertion_type", "subject_token_type",
 	"issued_token_type", "requested_token_type", "actor_token_type", "error", "error_description", "detail", "title", "type", "body",
-	"token_type_hint", "prompt", "typ", "alg", "exp", "iat", "nbf", "auth_time",
+	"token_type_hint", "prompt", "typ", "alg", "exp", "iat", "nbf", "auth_time", "htm", "iss", "aud", "acr",
 }
 
 // Of is the way of a value that stands in a row under a name.
@@ -84,7 +140,12 @@ func (t *Trails) Of(row int, name, value string) (trail Trail) {
 		return Trail{}
 	}
 	for _, s := range t.stops[value] {
-		switch {
+		switch r := t.rows[s.Row-1]; {
+		case r.Kind == Made && s.Row <= row:
+			trail.Made = s.Row
+		case r.Kind == Checks && s.Row > row:
+			trail.Checked = append(trail.Checked, s.Row)
+		case r.Kind == Made || r.Kind == Checks:
 		case s.Row < row && trail.First.Row == 0:
 			trail.First = s
 		case s.Row > row:
@@ -94,53 +155,32 @@ func (t *Trails) Of(row int, name, value string) (trail Trail) {
 			trail.Browser = append(trail.Browser, s.Row)
 		}
 	}
-	if name == "code_challenge" {
-		trail.Hash = t.verifier(value)
-	} else if stops := t.stops[s256(value)]; len(stops) > 0 {
-		trail.Hash = stops[0]
+	for _, d := range t.derived[value] {
+		if stop, is := t.shown(d.from); is {
+			trail.Derived = append(trail.Derived, Derivation{d.how, true, stop})
+		}
 	}
-	if first := t.earliest(value, trail.Hash); first > 0 {
-		trail.Made = t.made(first, name)
+	sum := sha256.Sum256([]byte(value))
+	for how, text := range map[string]string{
+		"the SHA-256 of":                   base64.RawURLEncoding.EncodeToString(sum[:]),
+		"the first half of the SHA-256 of": base64.RawURLEncoding.EncodeToString(sum[:16]),
+	} {
+		if stop, is := t.shown(text); is {
+			trail.Derived = append(trail.Derived, Derivation{how, false, stop})
+		}
 	}
+	slices.SortFunc(trail.Derived, func(a, b Derivation) int { return a.Row - b.Row })
 	return trail
 }
 
-// earliest is the first row that shows a value or its hash.
-func (t *Trails) earliest(value string, hash Stop) int {
-	first := hash.Row
-	if stops := t.stops[value]; len(stops) > 0 && (first == 0 || stops[0].Row < first) {
-		first = stops[0].Row
-	}
-	return first
-}
-
-// verifier is where the value comes whose hash is a challenge.
-func (t *Trails) verifier(challenge string) Stop {
-	for _, r := range t.rows {
-		for _, p := range r.Params {
-			if p.Name == "code_verifier" && s256(p.Value) == challenge {
-				return Stop{r.N, p.Name}
-			}
+// shown is the first message that carries a value.
+func (t *Trails) shown(value string) (Stop, bool) {
+	for _, s := range t.stops[value] {
+		if k := t.rows[s.Row-1].Kind; k != Made && k != Checks {
+			return s, true
 		}
 	}
-	return Stop{}
-}
-
-// made is the row before one in which a value of that name was thought up.
-func (t *Trails) made(row int, name string) int {
-	if row < 2 {
-		return 0
-	}
-	if r := t.rows[row-2]; r.Kind == Made && slices.Contains(strings.Split(r.Label, ", "), name) {
-		return r.N
-	}
-	return 0
-}
-
-// s256 is RFC 7636 §4.2.
-func s256(value string) string {
-	sum := sha256.Sum256([]byte(value))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return Stop{}, false
 }
 
 // ClaimsOf reads what a JWT says, without believing it.

@@ -22,7 +22,7 @@ func (c *Classroom) compare(e echo.Context, v Visit) error {
 		return echo.ErrNotFound
 	}
 	view := page.CompareView{Left: heading(a), Right: heading(b), Reveal: e.QueryParam("reveal") != "", Path: "/runs/" + a.ID + "/compare/" + b.ID}
-	for _, p := range align(wire.Rows(a.Recording.Record()), wire.Rows(b.Recording.Record())) {
+	for _, p := range align(withoutPresses(a), withoutPresses(b)) {
 		view.Add(pairView(a, b, p, view.Reveal))
 	}
 	return render(e, page.Compare(v.Frame("Two runs side by side"), view))
@@ -30,6 +30,20 @@ func (c *Classroom) compare(e echo.Context, v Visit) error {
 
 func heading(run *Run) page.CompareHead {
 	return page.CompareHead{Title: run.Title(), At: run.Started.Format("15:04:05"), Href: "/runs/" + run.ID}
+}
+
+// withoutPresses are the rows of a run without those that only tell how somebody
+// looked at it.
+func withoutPresses(run *Run) []wire.Row {
+	return slices.DeleteFunc(wire.Rows(run.Recording.Record()), func(r wire.Row) bool {
+		switch {
+		case r.Kind == wire.Request && r.From == wiretap.Browser && r.To == wiretap.Client:
+			return strings.HasPrefix(r.Label, "POST /runs/") || strings.HasPrefix(r.Label, "POST /learn/")
+		case r.Kind == wire.Response && r.From == wiretap.Client && r.To == wiretap.Browser:
+			return strings.Contains(r.Line, "/runs/") || strings.Contains(r.Line, "/learn/")
+		}
+		return false
+	})
 }
 
 // rowPair is a row of each run, or of one alone.
@@ -84,21 +98,13 @@ func keys(rows []wire.Row) []string {
 		what := ""
 		switch r.Kind {
 		case wire.Request:
-			what = runPath(r.Label)
+			what = r.Label
 		case wire.Redirect:
 			what, _, _ = strings.Cut(r.Line, " ? ")
 		}
 		all = append(all, strings.Join([]string{string(r.Kind), string(r.From), string(r.To), what}, " "))
 	}
 	return all
-}
-
-// runPath is a label without the name of a run, which is another in each.
-func runPath(label string) string {
-	if before, _, is := strings.Cut(label, "/runs/"); is {
-		return before + "/runs/…"
-	}
-	return label
 }
 
 func pairView(a, b *Run, p rowPair, reveal bool) page.ComparePair {
@@ -121,7 +127,7 @@ func pairView(a, b *Run, p rowPair, reveal bool) page.ComparePair {
 			j++
 		}
 		if j == len(right) {
-			v.Params = append(v.Params, page.CompareParam{Name: l.Name, Left: l.Shown(reveal), Mark: page.OnlyLeft})
+			v.Params = append(v.Params, page.CompareParam{Name: l.Name, Left: short(l, reveal), Mark: page.OnlyLeft})
 			continue
 		}
 		used[j] = true
@@ -130,15 +136,25 @@ func pairView(a, b *Run, p rowPair, reveal bool) page.ComparePair {
 			if slices.Contains(fresh, l.Name) {
 				mark = page.Fresh
 			}
-			v.Params = append(v.Params, page.CompareParam{Name: l.Name, Left: l.Shown(reveal), Right: r.Shown(reveal), Mark: mark})
+			v.Params = append(v.Params, page.CompareParam{Name: l.Name, Left: short(l, reveal), Right: short(r, reveal), Mark: mark})
 		}
 	}
 	for j, r := range right {
 		if !used[j] {
-			v.Params = append(v.Params, page.CompareParam{Name: r.Name, Right: r.Shown(reveal), Mark: page.OnlyRight})
+			v.Params = append(v.Params, page.CompareParam{Name: r.Name, Right: short(r, reveal), Mark: page.OnlyRight})
 		}
 	}
 	return v
+}
+
+// short is a value, as much of it as has room; whole where secrets are shown.
+func short(p wire.Param, reveal bool) string {
+	const most = 160
+	value := p.Shown(reveal)
+	if !reveal && len(value) > most {
+		value = strings.ToValidUTF8(value[:most], "") + " …"
+	}
+	return value
 }
 
 // fresh are the parameters that are new each time, so that it says nothing where

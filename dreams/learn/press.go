@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -30,6 +31,9 @@ func (c *Classroom) press(e echo.Context, v Visit) error {
 	form, err := e.FormParams()
 	if err != nil {
 		return err
+	}
+	if query, err := url.ParseQuery(strings.TrimPrefix(form.Get("look"), "?")); err == nil {
+		run.change(func(p *progress) { p.look = lookOf(query).to(0) })
 	}
 	action := form.Get("action")
 	switch action {
@@ -95,7 +99,10 @@ func (c *Classroom) meanwhile(e echo.Context, run *Run) error {
 
 // seeRun sends the browser to the page of a run.
 func (c *Classroom) seeRun(e echo.Context, run *Run) error {
-	return e.Redirect(http.StatusSeeOther, c.Env.DreamsURL.String()+"/runs/"+run.ID)
+	run.progress.mu.Lock()
+	l := run.progress.look
+	run.progress.mu.Unlock()
+	return e.Redirect(http.StatusSeeOther, c.Env.DreamsURL.String()+run.address()+l.query()+"#next")
 }
 
 // again begins the lesson of a run once more.
@@ -105,6 +112,9 @@ func (c *Classroom) again(e echo.Context, v Visit, run *Run, keep bool) error {
 		return e.Redirect(http.StatusSeeOther, c.Env.DreamsURL.String()+"/learn/"+l.Slug)
 	}
 	next, skip := c.open(v, l, run.Browser, url.Values{}), 0
+	run.progress.mu.Lock()
+	next.progress.look = run.progress.look
+	run.progress.mu.Unlock()
 	if keep {
 		next.beside = run.ID
 		if run.Stepping() && run.State() != Done && run.State() != Ended {

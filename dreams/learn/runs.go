@@ -40,6 +40,7 @@ type progress struct {
 	notice  string    // what became of the last press, where that has to be said
 	unsent  *Pending  // what waited when the run was ended
 	busy    bool      // its goroutine is at work, or somebody is about to start it
+	look    look      // of who pressed last: how they are to see what comes of it
 	shown   Result
 	changed chan struct{} // closed at the next change
 }

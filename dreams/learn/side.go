@@ -18,8 +18,15 @@ import (
 
 // side is what stands beside the messages of a run: its steps, what waits, and the
 // buttons.
-func (c *Classroom) side(run *Run, record wiretap.Record, rows []wire.Row) templ.Component {
-	return page.Stepper(c.stepperView(run, record, rows))
+// press is what lets go what waits, for where they are not shown; nil: nothing
+// waits.
+func (c *Classroom) side(run *Run, record wiretap.Record, rows []wire.Row, l look) (side, press templ.Component) {
+	v := c.stepperView(run, record, rows)
+	v.Look = l.to(0).query()
+	if v.Pending != nil && !v.Pending.Sent {
+		press = page.Press(v)
+	}
+	return page.Stepper(v), press
 }
 
 func (c *Classroom) stepperView(run *Run, record wiretap.Record, rows []wire.Row) page.StepperView {
@@ -115,6 +122,8 @@ func begins(r wire.Row) string {
 		return r.Caption
 	case r.Kind == wire.Person:
 		return r.Label
+	case r.Kind == wire.Request && r.From == wiretap.Browser && strings.HasPrefix(r.Label, "POST /learn/"):
+		return "The button is pressed"
 	case r.Kind == wire.Redirect && r.From == wiretap.AuthorizationServer && r.To == wiretap.Client:
 		return "The browser is back at Dreams"
 	}

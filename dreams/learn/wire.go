@@ -131,8 +131,8 @@ func (c *Classroom) wireView(run *Run, l look) page.WireView {
 			Link: func(row int) string { return fmt.Sprintf("%s%s#m%d", run.address(), l.to(row).query(), row) },
 		},
 		Hide: l.reveal,
-		Side: c.side(run, record, rows),
 	}
+	v.Side, v.Press = c.side(run, record, rows, l)
 	if len(rows) > 0 {
 		v.Diagram.Start = rows[0].At
 		v.Caption = rows[current-1].Caption

@@ -16,6 +16,7 @@ type StepperView struct {
 	State    string // working, paused, away, done, ended
 	Until    string // the time that it has to wait for; empty: it does not
 	Notice   string
+	Look     string // how the page is looked at, to come back to it so
 	Steps    []StepView
 	Pending  *PendingView
 	Invite   InvitationView

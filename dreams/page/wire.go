@@ -28,6 +28,7 @@ type WireView struct {
 	Here        string // this page, once more
 	Events      string // where new rows come from; empty: none will come
 	Side        templ.Component
+	Press       templ.Component // lets go what waits; nil: nothing does
 	Inspector   templ.Component
 }
 

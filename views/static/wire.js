@@ -21,7 +21,9 @@ const swap = (old, fresh) => {
 };
 const part = (fresh) => {
   const old = fresh.id && document.getElementById(fresh.id);
-  if (old) swap(old, fresh);
+  // What somebody is typing stays, as long as it is about what waits.
+  const seq = old?.querySelector("#edit[open] [name=seq]")?.value;
+  if (old && !(seq && fresh.querySelector(`#edit [name=seq][value="${seq}"]`))) swap(old, fresh);
 };
 const rows = (from, fresh) => {
   const old = [...list.children].slice(from);
@@ -92,5 +94,5 @@ addEventListener("popstate", () => go(location.href));
 addEventListener("keydown", (event) => {
   const rel = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
   if (!rel || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,pre,[tabindex]:not(main)")) return;
-  document.querySelector(`#cap [rel=${rel}]`)?.click();
+  document.querySelector(`#cap [rel=${rel}]${rel === "next" ? ",#next" : ""}`)?.click();
 });

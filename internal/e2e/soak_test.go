@@ -240,7 +240,8 @@ func (p *processes) refusedAtAcme(t *testing.T, all []*witness) {
 	}
 }
 
-// The rates that are stated, in visits of a dozen requests.
+// What is stated: visits of eleven requests, and the time within which ninety-nine of
+// a hundred are answered.
 const (
 	ratePerSecond       = 25
 	statedP99           = 50 * time.Millisecond

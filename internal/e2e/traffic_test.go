@@ -154,7 +154,7 @@ func newTraffic(t *testing.T, p *processes) *traffic {
 }
 
 // each is how many requests a visit has.
-const each = 12
+const each = 11
 
 // visit looks at pages, goes through a whole authorization and uses the token. Every
 // twentieth gives back what was granted: that is remembered while tokens live.

@@ -56,7 +56,7 @@ func Backup(ctx context.Context, path, into, program string) error {
 
 // plain opens a file as it is: no migrations, no other journal.
 func plain(path, mode string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&mode="+mode)
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=temp_store(2)&mode="+mode)
 	if err == nil {
 		db.SetMaxOpenConns(1)
 	}

@@ -80,10 +80,13 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 
 // dsn puts the pragmas where every connection of a pool gets them: one that is
 // opened later would miss a PRAGMA that was executed once. synchronous=FULL
-// makes a commit wait for the disk: what was answered is not lost.
+// makes a commit wait for the disk: what was answered is not lost. temp_store
+// keeps what SQLite sets aside in a large statement (2: in memory) out of the
+// computer's folders for temporary files, where a container may not write and
+// nobody erases what was in them.
 func dsn(path, extra string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + extra
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=temp_store(2)&" + extra
 }
 
 func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {

@@ -48,7 +48,7 @@ func count(t testing.TB, db *DB, where string) (n int) {
 
 func TestEveryConnectionIsDurable(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"), schema)
-	pragmas := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"}
+	pragmas := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "temp_store": "2"}
 
 	// Held at the same time, so that each is a connection of its own.
 	for range 4 {

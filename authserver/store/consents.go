@@ -15,7 +15,7 @@ import (
 )
 
 const consentColumns = "c.id, c.sub, c.client_id, c.scope, c.duration, c.given_at, c.changed_at, c.expires_at, c.ended_at, c.end_reason, " +
-	"(SELECT max(g.used_at) FROM grants g WHERE g.consent_id = c.id)"
+	"(SELECT g.used_at FROM grants g WHERE g.consent_id = c.id ORDER BY g.used_at DESC LIMIT 1)"
 
 func scanConsent(scan func(...any) error) (oauth.Consent, error) {
 	var c oauth.Consent

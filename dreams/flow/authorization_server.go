@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 )
@@ -177,6 +178,24 @@ func (s *AuthorizationServer) Endpoints(ctx context.Context) (Endpoints, error) 
 	return Endpoints{endpoint.AuthURL, endpoint.TokenURL, server.RevocationEndpoint, server.UserInfoEndpoint()}, nil
 }
 
+// Keys are the server's public keys, as they are now (RFC 7517 §5).
+func (s *AuthorizationServer) Keys(ctx context.Context) (set jose.JSONWebKeySet, err error) {
+	server, err := s.discover(ctx)
+	if err != nil {
+		return set, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.JWKSURI, nil)
+	if err != nil {
+		return set, err
+	}
+	req.Header.Set("Cache-Control", "no-cache") // of the origin, and not of a cache
+	body, err := s.send(req, "jwks", http.StatusOK)
+	if err != nil {
+		return set, err
+	}
+	return set, json.Unmarshal(body, &set)
+}
+
 // TokenError is a refusal by the token endpoint (RFC 6749 §5.2). Other endpoints
 // refuse in the same form: for pushed requests (RFC 9126 §2.3), for registration
 // (RFC 7591 §3.2.2).
@@ -246,6 +265,14 @@ func tokenError(err error) error {
 		return fmt.Errorf("the token endpoint answered %s without an error code", refused.Response.Status)
 	}
 	return &TokenError{Code: refused.ErrorCode, Description: refused.ErrorDescription, Status: refused.Response.StatusCode}
+}
+
+// tokenErrorOf is tokenError for what may be none.
+func tokenErrorOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return tokenError(err)
 }
 
 // tokens reads a token response. Of its lifetime we take what the wire said and

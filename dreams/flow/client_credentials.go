@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 )
@@ -25,6 +26,8 @@ type ClientCredentials struct {
 	// Assertion authenticates the client by a signature in place of a secret;
 	// nil: by the secret.
 	Assertion *ClientAssertion
+	// DPoP binds the token to a key of ours; nil: a bearer token.
+	DPoP *DPoP
 
 	mu   sync.Mutex
 	held Tokens
@@ -67,11 +70,21 @@ func (g *ClientCredentials) request(ctx context.Context) (string, error) {
 		}
 		config.AuthStyle = oauth2.AuthStyleInParams
 	}
-	response, err := config.Token(g.Server.context(ctx))
-	if err != nil {
-		return "", tokenError(err)
+	kind := "Bearer"
+	if ctx = g.Server.context(ctx); g.DPoP != nil {
+		client := *g.Server.http
+		client.Transport = g.DPoP.Transport(client.Transport)
+		kind, ctx = "DPoP", oidc.ClientContext(ctx, &client)
 	}
-	held, err := tokens(response, g.Scopes, g.Now())
+	response, err := config.Token(ctx)
+	if err = tokenErrorOf(err); g.DPoP != nil && nonceWanted(err) {
+		response, err = config.Token(ctx)
+		err = tokenErrorOf(err)
+	}
+	if err != nil {
+		return "", err
+	}
+	held, err := tokensOfType(kind, response, g.Scopes, g.Now())
 	if err != nil {
 		return "", err
 	}

@@ -53,15 +53,23 @@ func (i *Introspection) Introspect(ctx context.Context, token string) (Introspec
 		return Introspected{}, errors.New("the authorization server has no introspection endpoint")
 	}
 	parameters := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	proof, err := i.Assertion.parameters(i.Client.ID)
-	if err != nil {
-		return Introspected{}, err
+	if i.Assertion != nil {
+		proof, err := i.Assertion.parameters(i.Client.ID)
+		if err != nil {
+			return Introspected{}, err
+		}
+		maps.Copy(parameters, proof)
 	}
-	maps.Copy(parameters, proof)
-	parameters.Set("client_id", i.Client.ID)
+	if i.Client.Secret == "" {
+		parameters.Set("client_id", i.Client.ID)
+	}
 	req, err := form(ctx, server.IntrospectionEndpoint, parameters)
 	if err != nil {
 		return Introspected{}, err
+	}
+	if i.Client.Secret != "" {
+		// RFC 6749 §2.3.1: both parts are form-encoded before they meet in Basic.
+		req.SetBasicAuth(url.QueryEscape(i.Client.ID), url.QueryEscape(i.Client.Secret))
 	}
 	// Plain JSON without this (RFC 7662 §2.2).
 	req.Header.Set("Accept", "application/"+introspectionType)

@@ -56,6 +56,7 @@ type Classroom struct {
 	workers     *workers
 	streams     atomic.Int64 // pages that are looked at
 	lessons     []Lesson
+	tried       tried // in the inspector
 	registering sync.Mutex
 }
 
@@ -89,6 +90,9 @@ func (c *Classroom) Routes(page func(func(echo.Context, store.Connection, func(s
 		{http.MethodGet, "/runs/:id/compare/:other", handler(c.compare)},
 		{http.MethodGet, LabCallbackPath, handler(c.labCallback)},
 		{http.MethodGet, LoggedOutPath, handler(c.loggedOut)},
+		{http.MethodGet, InspectorPath, handler(c.showInspector)},
+		{http.MethodPost, InspectorPath, handler(c.inspectToken)},
+		{http.MethodGet, "/learn/" + inspectorSlug, handler(c.toInspector)},
 		{http.MethodGet, "/source", handler(c.sources)},
 		{http.MethodGet, "/source/*", handler(c.sourceText)},
 	}
@@ -109,6 +113,9 @@ func (c *Classroom) lesson(slug string) (Lesson, bool) {
 		if l.Slug == slug {
 			return l, true
 		}
+	}
+	if slug == inspectorSlug {
+		return c.tokenLesson(), true
 	}
 	return Lesson{}, false
 }

@@ -151,7 +151,11 @@ func (s *Site) frame(c echo.Context, v visitor, title string) views.Frame {
 	}
 	for _, link := range []views.Link{
 		{Label: "Home", Href: "/"}, {Label: "Offers", Href: "/offers"}, {Label: "Outbox", Href: "/outbox"}, {Label: "Learn", Href: "/learn"},
+		{Label: "Inspector", Href: "/inspector"},
 	} {
+		if link.Href == "/inspector" && !bool(s.Env.Wiretap) {
+			continue // it has nothing to verify with
+		}
 		link.Current = link.Href == r.URL.Path
 		f.Nav = append(f.Nav, link)
 	}

@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 	"dreams/inspect":   {"dreams/explain", "dreams/wire", "internal/source", "internal/wiretap"}, // one message, explained
 	"dreams/night":     {"dreams/flow", "dreams/store"},
 	"dreams/site":      append([]string{"dreams/catalogue", "dreams/flow", "dreams/night", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "seed", "views"}, infrastructure...),
-	"dreams/learn":     append([]string{"dreams/flow", "dreams/inspect", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "dreams/wire", "internal/source", "seed", "views"}, infrastructure...),
+	"dreams/learn":     append([]string{"dreams/explain", "dreams/flow", "dreams/inspect", "dreams/offers", "dreams/page", "dreams/session", "dreams/store", "dreams/travelapi", "dreams/wire", "internal/source", "seed", "views"}, infrastructure...),
 	"dreams/spa":       {"dreams/flow", "dreams/page", "internal/environment", "views"},
 	"dreams/widget":    {"dreams/flow", "dreams/page", "internal/environment", "views"},
 	"dreams/tv":        {"dreams/flow", "dreams/offers", "dreams/page", "dreams/session", "dreams/travelapi", "internal/environment", "views"},

@@ -127,6 +127,13 @@ func (m *matcher) belongs(h *held, w *watched) bool {
 	return slices.ContainsFunc(h.links, func(l string) bool { return w.links[l] })
 }
 
+// drop forgets a run.
+func (m *matcher) drop(run string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.runs, run)
+}
+
 // forget drops runs of which nobody has spoken for long; the caller holds the lock.
 func (m *matcher) forget(now time.Time) {
 	for id, w := range m.runs {

@@ -39,6 +39,7 @@ type order struct {
 type watching struct {
 	Trace string   `json:"trace"`
 	Links []string `json:"links,omitempty"`
+	Over  bool     `json:"over,omitempty"` // nobody watches it any more
 }
 
 // delivery is what a program heard.
@@ -117,6 +118,10 @@ func (m *Member) Order(w http.ResponseWriter, r *http.Request) {
 	}
 	m.clock.set(time.Duration(o.Ahead) * time.Millisecond)
 	for run, what := range o.Runs {
+		if what.Over {
+			m.matcher.drop(run)
+			continue
+		}
 		_, before := m.matcher.watch(run, what.Trace, what.Links, m.world())
 		for _, f := range before {
 			m.keep(f)

@@ -101,6 +101,21 @@ func (r *Room) Open(ctx context.Context, gate Gate) *Recording {
 	return recording
 }
 
+// Forget drops a recording, and what was recorded with it.
+func (r *Room) Forget(id string) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	delete(r.runs, id)
+	r.order = slices.DeleteFunc(r.order, func(one string) bool { return one == id })
+	r.mu.Unlock()
+	r.matcher.drop(id)
+	for _, m := range r.members {
+		m.tell(id, watching{Over: true})
+	}
+}
+
 // Recording returns a recording by its ID; nil: there is none.
 func (r *Room) Recording(id string) *Recording {
 	if r == nil {
@@ -155,7 +170,7 @@ func (m *listened) tell(run string, w watching) {
 	if w.Trace != "" {
 		now.Trace = w.Trace
 	}
-	now.Links = append(now.Links, w.Links...)
+	now.Links, now.Over = append(now.Links, w.Links...), w.Over
 	m.pending[run] = now
 	select {
 	case m.kick <- struct{}{}:
@@ -197,7 +212,7 @@ func (r *Room) send(ctx context.Context, m *listened) error {
 		if later.Trace == "" {
 			later.Trace = w.Trace
 		}
-		later.Links = append(w.Links, later.Links...)
+		later.Links, later.Over = append(w.Links, later.Links...), w.Over || later.Over
 		if len(later.Links) < maxLinks {
 			m.pending[run] = later
 		}

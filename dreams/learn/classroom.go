@@ -207,8 +207,10 @@ func (c *Classroom) run(e echo.Context, v Visit) error {
 	}
 	if run, brings := c.bringsToken(browser, l, form); brings {
 		wiretap.Adopt(ctx, run.Recording)
-		run.Form = form
-		return c.resume(e, run, l.Run)
+		return c.resume(e, run, func(ctx context.Context, run *Run) error {
+			run.Form = form
+			return l.Run(ctx, run)
+		})
 	}
 	run := c.open(v, l, browser, form)
 	run.Recording = c.Room.Open(ctx, nil)
@@ -273,7 +275,7 @@ func (c *Classroom) bringsToken(browser string, l Lesson, form url.Values) (*Run
 	}
 	for _, run := range c.runs.of(browser) {
 		if run.lesson.Slug == l.Slug {
-			return run, run.State() == Away
+			return run, run.State() == Away && (run.Stepping() || run.claim())
 		}
 	}
 	return nil, false

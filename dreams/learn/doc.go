@@ -7,6 +7,10 @@
 //	lessons.go    which there are: one line each
 //	run.go        what a lesson has at hand while it runs
 //	result.go     what came of it, and where that is kept: in memory, for one browser
+//	runs.go       the runs of a browser, and what others may know of one while it goes on
+//	stepper.go    a run that stops before each message, and what happens to it in the end
+//	press.go      what the buttons on its page do; edit.go: a message that is changed
+//	side.go       its steps, and what waits; compare.go: two runs beside one another
 //	classroom.go  the pages and the form that runs a lesson
 //	token.go      what a token says, in words
 //	excerpt.go    a piece of package flow, beside the messages

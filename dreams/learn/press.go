@@ -97,8 +97,12 @@ func (c *Classroom) meanwhile(e echo.Context, run *Run) error {
 	return c.seeRun(e, run)
 }
 
-// seeRun sends the browser to the page of a run.
+// seeRun sends the browser to the page of a run. A press that sends it nowhere else
+// is no message of the run.
 func (c *Classroom) seeRun(e echo.Context, run *Run) error {
+	if e.Request().URL.Path == run.address() {
+		wiretap.Skip(e.Request().Context())
+	}
 	run.progress.mu.Lock()
 	l := run.progress.look
 	run.progress.mu.Unlock()

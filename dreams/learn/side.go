@@ -45,6 +45,11 @@ func (c *Classroom) stepperView(run *Run, record wiretap.Record, rows []wire.Row
 		waiting = unsent
 	}
 	v.Steps = steps(record, rows, waiting, state)
+	for i, e := range record.Exchanges {
+		if run.changed(e) {
+			v.Changed = append(v.Changed, views.Link{Label: e.Method + " " + pathOf(e.URL), Href: "#" + rowOf(rows, i)})
+		}
+	}
 	if pending != nil {
 		v.Pending = c.pendingView(*pending, record, rows)
 	}
@@ -130,6 +135,16 @@ func begins(r wire.Row) string {
 	return ""
 }
 
+// rowOf is the row in which an exchange's request stands.
+func rowOf(rows []wire.Row, exchange int) string {
+	for _, r := range rows {
+		if r.Next == exchange || r.Exchange == exchange && r.Kind == wire.Request {
+			return r.ID()
+		}
+	}
+	return "mg"
+}
+
 func pathOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -196,7 +211,7 @@ func (c *Classroom) runningOut(p Pending, record wiretap.Record) []string {
 	var all []string
 	add := func(what string, until time.Time) {
 		if left := until.Sub(c.Now()); left > 0 {
-			all = append(all, fmt.Sprintf("%s is good for %s more.", what, span(left)))
+			all = append(all, fmt.Sprintf("%s is good for %s more, until %s.", what, span(left), until.Format("15:04:05")))
 		} else {
 			all = append(all, fmt.Sprintf("%s has been too old since %s: send it and see who notices.", what, until.Format("15:04:05")))
 		}

@@ -67,7 +67,7 @@ type stepper struct {
 	skip    int  // how many pauses to leave out
 	passed  int  // how many there were
 	changed *wiretap.Message
-	edited  map[string]wiretap.Message // what Dreams wanted to send, by exchange
+	edited  map[string]wiretap.Message // what Dreams wanted to send, by exchange or by the browser's address
 }
 
 // newStepper makes the gate of a run; base ends with the program.
@@ -223,6 +223,9 @@ func (s *stepper) press(seq int, m *wiretap.Message) (p Pending, moved bool) {
 			return
 		}
 		s.mu.Lock()
+		if !same(now.pending.Message, p.Message) {
+			s.edited[p.Message.URL] = now.pending.Message
+		}
 		s.seq++
 		again := *now.pending // as Dreams meant it, whatever was made of it
 		again.Seq, again.Sent, again.pass, again.Draft = s.seq, true, false, nil
@@ -255,6 +258,16 @@ func (r *Run) Edited(exchange string) (wiretap.Message, bool) {
 	defer r.stepper.mu.Unlock()
 	m, edited := r.stepper.edited[exchange]
 	return m, edited
+}
+
+// changed tells whether somebody changed a request before it went.
+func (r *Run) changed(e wiretap.Exchange) bool {
+	name := e.ID
+	if e.Front {
+		name = e.URL
+	}
+	_, edited := r.Edited(name)
+	return edited
 }
 
 // end ends a run, wherever it is.

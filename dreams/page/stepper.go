@@ -18,6 +18,7 @@ type StepperView struct {
 	Notice   string
 	Look     string // how the page is looked at, to come back to it so
 	Steps    []StepView
+	Changed  []views.Link // messages that somebody changed before they went
 	Pending  *PendingView
 	Invite   InvitationView
 	Notes    []string

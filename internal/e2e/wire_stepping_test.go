@@ -192,6 +192,9 @@ func TestEveryLessonCanBeSteppedThrough(t *testing.T) {
 				if strings.Contains(s.page.Body, "wanderlust") {
 					t.Error("the password is on the page")
 				}
+				if got := s.edit(s.set("scope", "profile")); got != "An answer is about to arrive: 200 OK" {
+					t.Errorf("the password did not go with the rest: %s", got)
+				}
 			case "implicit":
 				s = stepThrough(t, w, b, slug)
 				s.next()
@@ -343,8 +346,33 @@ func TestAnEditedVerifierIsRefusedByTheServer(t *testing.T) {
 	if !sent || !refused {
 		t.Errorf("sent as edited: %t, refused by the check: %t", sent, refused)
 	}
+	says(t, s.side(), "Changed by hand")
 	s.next()
 	says(t, s.side(), "ended early", "invalid_grant")
+	for _, e := range s.recorded() {
+		if e.Front && strings.Contains(e.Request.Body, "action=edit") {
+			t.Error("a press is among the messages of the run")
+		}
+	}
+}
+
+// A person who thinks for longer than a client has patience loses nothing: no
+// refresh token, and no step.
+func TestAPauseOutlastsTheClientsPatience(t *testing.T) {
+	w := New(t, Options{})
+	refreshing, calling, leaving := stepThrough(t, w, learner(t, w, "alice"), "refresh-token"), stepThrough(t, w, learner(t, w, "bob"), "introspection"), stepThrough(t, w, learner(t, w, "carol"), "client-credentials")
+	refreshing.until("POST /token")
+	refreshing.next()
+	refreshing.next()
+	refreshing.next() // the refresh token was sent, and a new one waits at the door
+	calling.until("POST /introspect")
+	time.Sleep(11 * time.Second)
+	for _, s := range []*stepping{refreshing, calling, leaving} {
+		s.toTheEnd()
+		saysNot(t, s.side(), "ended early")
+	}
+	result := html.UnescapeString(refreshing.b.Get(w.Dreams + "/learn/refresh-token").Body)
+	says(t, result, "has been used before", "The second refresh token")
 }
 
 // RFC 9700 §2.1: an authorization request that somebody changed in the browser.

@@ -81,6 +81,9 @@ func Asset(name string) string {
 	return staticPrefix + staticHash + "/" + name
 }
 
+// StaticText is a file of static/ as it is; empty: there is none of that name.
+func StaticText(name string) string { return string(staticFiles[name].content) }
+
 // StylesheetURL is where the one style sheet of all three applications is.
 func StylesheetURL() string { return Asset("app.css") }
 

@@ -28,6 +28,9 @@ func (c *Classroom) press(e echo.Context, v Visit) error {
 	if !known {
 		return echo.ErrNotFound
 	}
+	if run.imported != nil { // it is here to be looked at
+		return c.seeRun(e, run)
+	}
 	form, err := e.FormParams()
 	if err != nil {
 		return err

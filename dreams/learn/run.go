@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/acme-dreams/dreams/flow"
+	"example.com/acme-dreams/dreams/wire"
 	"example.com/acme-dreams/internal/wiretap"
 )
 
@@ -35,8 +36,9 @@ type Run struct {
 	said     string // the caption of the next message
 	leaving  string // and of the redirect
 	result   Result
-	stepper  *stepper // nil: it runs through
-	beside   string   // the ID of the run that it branched off; empty: none
+	stepper  *stepper   // nil: it runs through
+	imported *wire.File // where it was brought from elsewhere
+	beside   string     // the ID of the run that it branched off; empty: none
 	progress progress
 }
 

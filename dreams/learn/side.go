@@ -21,6 +21,9 @@ import (
 // press is what lets go what waits, for where they are not shown; nil: nothing
 // waits.
 func (c *Classroom) side(run *Run, record wiretap.Record, rows []wire.Row, l look) (side, press templ.Component) {
+	if run.imported != nil {
+		return page.Imported(run.brought(), run.address()), nil
+	}
 	v := c.stepperView(run, record, rows)
 	v.Look = l.to(0).query()
 	if v.Pending != nil && !v.Pending.Sent {

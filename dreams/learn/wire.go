@@ -69,7 +69,10 @@ func (l look) to(row int) look {
 func (r *Run) address() string { return "/runs/" + r.ID }
 
 // myRuns lists the runs of this browser.
-func (c *Classroom) myRuns(e echo.Context, v Visit) error {
+func (c *Classroom) myRuns(e echo.Context, v Visit) error { return c.listRuns(e, v, http.StatusOK, "") }
+
+// listRuns lists them, with what is wrong with a file that somebody brought.
+func (c *Classroom) listRuns(e echo.Context, v Visit, status int, trouble string) error {
 	wiretap.Skip(e.Request().Context())
 	var all []page.RunView
 	for _, run := range c.mine(e.Request().Context()) {
@@ -82,7 +85,7 @@ func (c *Classroom) myRuns(e echo.Context, v Visit) error {
 			Messages: page.InShort(wire.Rows(run.Recording.Record())), State: inWords(run.State()),
 		})
 	}
-	return render(e, page.Runs(v.Frame("My runs"), all, bool(c.Env.Wiretap)))
+	return renderAs(e, status, page.Runs(v.Frame("My runs"), all, bool(c.Env.Wiretap), trouble))
 }
 
 func over(run *Run) bool { return run.State() == Done || run.State() == Ended }
@@ -151,6 +154,9 @@ func (c *Classroom) wireView(run *Run, l look) page.WireView {
 			v.Diagram.Follow, v.Followed = value, page.Trace(value, rows)
 		}
 		v.Values = append(v.Values, page.ValueLink{Name: value.Name, Href: run.address() + other.query(), Current: value.Name == l.follow})
+	}
+	if run.imported != nil {
+		v.Events, v.State = "", ""
 	}
 	v.Inspector = run.inspector(record, rows, current, l, v.Diagram.Follow)
 	return v

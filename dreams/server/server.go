@@ -108,7 +108,7 @@ func New(ctx context.Context, c program.Config) (program.Server, error) {
 	s.echo = httpserver.New(httpserver.Settings{
 		TrustedProxies: c.Env.TrustedProxies.Prefixes(), Metrics: c.Metrics, ShowMetrics: c.ShowMetrics(c.Env.DreamsURL),
 		Name: "dreams", PublicURL: c.Env.DreamsURL, Log: c.Log, Ready: db.Ping,
-		Error: pages.Error, CrossOrigin: site.CrossOrigin, ConnectTo: s.clients.connectTo,
+		Error: pages.Error, CrossOrigin: site.CrossOrigin, Largest: learn.Largest, ConnectTo: s.clients.connectTo,
 	})
 	for _, route := range pages.Routes() {
 		s.echo.Add(route.Method, route.Path, route.Handler)

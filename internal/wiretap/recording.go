@@ -134,6 +134,14 @@ func (r *Recording) Receive(e Exchange) {
 	slices.SortStableFunc(r.exchanges, func(a, b Exchange) int { return a.Start.Compare(b.Start) })
 }
 
+// Load fills a recording with what was recorded elsewhere.
+func (r *Recording) Load(record Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.change()
+	r.exchanges, r.checks, r.gaps, r.dropped = record.Exchanges, record.Checks, record.Gaps, record.Dropped
+}
+
 // Checked adds a check.
 func (r *Recording) Checked(c Check) {
 	r.mu.Lock()

@@ -388,6 +388,9 @@ func isHex(s string, length int) bool {
 	return err == nil && len(s) == length
 }
 
+// NewID names a run.
+func NewID() string { return newID(8) }
+
 // newID names what nobody has to guess.
 func newID(bytes int) string {
 	b := make([]byte, bytes)

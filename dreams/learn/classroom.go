@@ -176,6 +176,7 @@ func (c *Classroom) show(e echo.Context, v Visit) error {
 	}
 	if result, ran := c.desks.results(browser)[l.Slug]; ran {
 		shown := c.shown(result)
+		shown.Diagram = c.picture(e.Request().Context(), result.Run)
 		view.Result = &shown
 	}
 	// The form below may be answered by a redirect to the authorization server.

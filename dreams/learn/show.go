@@ -53,7 +53,7 @@ func (c *Classroom) view(l Lesson) page.LessonView {
 func (c *Classroom) shown(r Result) page.ResultView {
 	v := page.ResultView{At: clock(r.At), Recorded: bool(c.Env.Wiretap), Dropped: r.Dropped, Notes: r.Notes, Invite: page.InvitationView(r.Invite), Trouble: r.Trouble}
 	if r.Run != "" {
-		v.Run = "/runs/" + r.Run
+		v.Run = "/runs/" + r.Run + look{row: 1}.query()
 	}
 	for i, e := range r.Exchanges {
 		if i > 0 && e.Caption == "" && wantedNonce(r.Exchanges[i-1]) {

@@ -87,11 +87,17 @@ func steps(record wiretap.Record, rows []wire.Row, waiting *Pending, state RunSt
 		switch {
 		case r.Failed:
 			step.Mark = page.StepFailed
-		case r.Kind == wire.Response || r.Kind == wire.Redirect:
+		case r.Kind == wire.Response:
 			step.Mark = page.StepDone
+		}
+		if n, asked := last[r.Exchange]; asked && all[n].Mark == page.StepNow && (r.Kind == wire.Response || r.Kind == wire.Redirect) {
+			all[n].Mark = page.StepDone
 		}
 		if r.Exchange >= 0 {
 			last[r.Exchange] = len(all) - 1
+		}
+		if r.Next >= 0 {
+			last[r.Next] = len(all) - 1
 		}
 	}
 	if waiting == nil {

@@ -10,11 +10,13 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
+	"example.com/acme-dreams/dreams/inspect"
 	"example.com/acme-dreams/dreams/page"
 	"example.com/acme-dreams/dreams/wire"
 	"example.com/acme-dreams/internal/httpserver"
@@ -121,27 +123,20 @@ func (c *Classroom) showRun(e echo.Context, v Visit) error {
 func (c *Classroom) wireView(run *Run, l look) page.WireView {
 	changes, _ := run.Recording.Changes()
 	record := run.Recording.Record()
-	rows := wire.Rows(record)
-	current := min(l.row, len(rows))
-	if current == 0 {
-		current = len(rows)
+	diagram := c.diagram(run, record, l)
+	rows := diagram.Rows
+	if diagram.Current = min(l.row, len(rows)); diagram.Current == 0 {
+		diagram.Current = len(rows)
 	}
 	v := page.WireView{
 		Title: run.Title(), Slug: run.Slug(), Run: run.ID, State: inWords(run.State()), Lead: page.InShort(rows),
 		Here: run.address() + l.query(), Events: run.address() + "/events" + l.query("after", strconv.Itoa(changes)),
-		Diagram: page.Diagram{
-			Rows: rows, Start: run.Started, Person: wire.Who(record), Hosts: c.hosts(), Current: current, Reveal: l.reveal,
-			Link: func(row int) string { return fmt.Sprintf("%s%s#m%d", run.address(), l.to(row).query(), row) },
-		},
 		Hide: l.reveal,
 	}
 	v.Side, v.Press = c.side(run, record, rows, l)
 	if len(rows) > 0 {
-		v.Diagram.Start = rows[0].At
-		v.Caption = rows[current-1].Caption
-		if v.Caption == "" {
-			v.Caption = page.CaptionOf(rows[current-1])
-		}
+		selected := rows[diagram.Current-1]
+		v.Caption = caption(record, rows, selected)
 	}
 	other := l
 	other.reveal = !l.reveal
@@ -151,15 +146,53 @@ func (c *Classroom) wireView(run *Run, l look) page.WireView {
 		other.follow = value.Name
 		if value.Name == l.follow {
 			other.follow = ""
-			v.Diagram.Follow, v.Followed = value, page.Trace(value, rows)
+			diagram.Follow, v.Followed = value, page.Trace(value, rows)
 		}
 		v.Values = append(v.Values, page.ValueLink{Name: value.Name, Href: run.address() + other.query(), Current: value.Name == l.follow})
 	}
 	if run.imported != nil {
 		v.Events, v.State = "", ""
 	}
-	v.Inspector = run.inspector(record, rows, current, l, v.Diagram.Follow)
+	v.Diagram = diagram
+	v.Inspector = run.inspector(record, rows, diagram.Current, l, diagram.Follow)
 	return v
+}
+
+// caption is a row in a sentence: the lesson's, or what such a message is for.
+func caption(record wiretap.Record, rows []wire.Row, r wire.Row) string {
+	if r.Caption != "" {
+		return strings.TrimRight(r.Caption, ".") + "."
+	}
+	switch r.Kind {
+	case wire.Request, wire.Response, wire.Redirect:
+		if in, ok := inspect.New(record, rows).Row(r.N); ok && in.Sentence != "" {
+			return in.Sentence
+		}
+	}
+	return page.CaptionOf(r)
+}
+
+// diagram is a run's, with nothing selected.
+func (c *Classroom) diagram(run *Run, record wiretap.Record, l look) page.Diagram {
+	d := page.Diagram{
+		Rows: wire.Rows(record), Start: run.Started, Person: wire.Who(record), Hosts: c.hosts(), Reveal: l.reveal,
+		Link: func(row int) string { return fmt.Sprintf("%s%s#m%d", run.address(), l.to(row).query(), row) },
+	}
+	if len(d.Rows) > 0 {
+		d.Start = d.Rows[0].At
+	}
+	return d
+}
+
+// picture is the diagram of a run as a lesson's page has it; nil: there is none.
+func (c *Classroom) picture(ctx context.Context, id string) *page.Diagram {
+	run, known := c.found(ctx, id)
+	if !known {
+		return nil
+	}
+	d := c.diagram(run, run.Recording.Record(), look{})
+	d.Whole = true
+	return &d
 }
 
 // hosts are the programs' addresses, short.
@@ -273,12 +306,13 @@ type update struct {
 	From   int    `json:"from"`   // the rows before are as they were
 	HTML   string `json:"html"`   // the others
 	Parts  string `json:"parts"`  // what else has changed, each with its id
+	Five   bool   `json:"five"`   // somebody else has a lane
 	Events string `json:"events"` // where to go on
 }
 
 // update renders what differs from what was last rendered; nil: nothing does.
 func (s *stream) update(ctx context.Context, v page.WireView) (*update, error) {
-	u := update{Events: v.Events}
+	u := update{Events: v.Events, Five: v.Diagram.Five()}
 	var rows []string
 	for _, r := range v.Diagram.Rows {
 		html, err := rendered(ctx, page.WireRow(v.Diagram, r))

@@ -103,7 +103,8 @@ type LessonFile struct{ Path, About, Href string }
 type ResultView struct {
 	At       string
 	Run      string // where all of it is to be seen; empty: nowhere
-	Recorded bool   // false: WIRETAP=off
+	Diagram  *Diagram
+	Recorded bool // false: WIRETAP=off
 	Messages []MessageView
 	Dropped  int
 	Tokens   []TokenView

@@ -48,7 +48,7 @@ type WirePart struct {
 func (v WireView) Parts() []WirePart {
 	return []WirePart{
 		{"cap", wireCaption(v)}, {"lead", wireLead(v)}, {"follow", wireFollow(v)}, {"side", wireSide(v)},
-		{"earlier", wireEarlier(v.Diagram)}, {"later", wireLater(v.Diagram)}, {"insp", wireInspector(v)},
+		{"heads", wireHeads(v.Diagram)}, {"earlier", wireEarlier(v.Diagram)}, {"later", wireLater(v.Diagram)}, {"insp", wireInspector(v)},
 	}
 }
 
@@ -74,7 +74,8 @@ func (d Diagram) lanes() []views.Party {
 	return all
 }
 
-func (d Diagram) five() bool { return len(d.lanes()) > 4 }
+// Five tells whether somebody else takes part, who has a lane then.
+func (d Diagram) Five() bool { return len(d.lanes()) > 4 }
 
 // laneName is what stands above a lane.
 func laneName(p views.Party) string {
@@ -172,7 +173,7 @@ func (d Diagram) carries(r wire.Row) bool { return slices.Contains(d.Follow.Rows
 func (d Diagram) attributes(r wire.Row) templ.Attributes {
 	all := templ.Attributes{}
 	if d.Link != nil {
-		all["href"] = templ.SafeURL(d.Link(r.N))
+		all["href"] = d.Link(r.N)
 	}
 	if r.N == d.Current {
 		all["aria-current"] = "true"
@@ -185,8 +186,12 @@ func (d Diagram) since(r wire.Row) string { return took(max(0, r.At.Sub(d.Start)
 
 func took(t time.Duration) string {
 	switch {
+	case t < 10*time.Millisecond:
+		return strconv.FormatFloat(float64(t)/float64(time.Millisecond), 'f', 1, 64) + " ms"
 	case t < time.Second:
 		return strconv.FormatInt(t.Milliseconds(), 10) + " ms"
+	case t < 10*time.Second:
+		return strconv.FormatFloat(t.Seconds(), 'f', 2, 64) + " s"
 	case t < 100*time.Second:
 		return strconv.FormatFloat(t.Seconds(), 'f', 1, 64) + " s"
 	case t < time.Hour:
@@ -306,10 +311,14 @@ func (d Diagram) valueIn(r wire.Row) string {
 func (d Diagram) short(name string) string {
 	shown := wire.Param{Name: name, Value: d.Follow.Raw}.Shown(d.Reveal)
 	const most = 6
-	if runes := []rune(shown); len(runes) > most+2 {
-		return string(runes[:most]) + "…"
+	runes := []rune(shown)
+	switch {
+	case len(runes) <= most+2:
+		return shown
+	case strings.HasPrefix(shown, "eyJ"): // all JWTs begin alike
+		return "…" + string(runes[len(runes)-most+2:])
 	}
-	return shown
+	return string(runes[:most]) + "…"
 }
 
 // lead and tip of an arrow, from the left, in percent of its span.

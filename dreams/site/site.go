@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -156,7 +157,7 @@ func (s *Site) frame(c echo.Context, v visitor, title string) views.Frame {
 		if link.Href == "/inspector" && !bool(s.Env.Wiretap) {
 			continue // it has nothing to verify with
 		}
-		link.Current = link.Href == r.URL.Path
+		link.Current = link.Href == r.URL.Path || link.Href == "/learn" && (strings.HasPrefix(r.URL.Path, "/learn/") || strings.HasPrefix(r.URL.Path, "/runs"))
 		f.Nav = append(f.Nav, link)
 	}
 	if v.Known() {

@@ -165,6 +165,9 @@ func Main(name string, public func(environment.Environment) environment.BaseURL,
 		server.Work(ctx)
 	}()
 	fmt.Printf("%-10s %s  (listening on %s, data in %s)\n", name, public(env), listener.Addr(), env.DataDir)
+	if env.Wiretap {
+		fmt.Printf("%-10s WIRETAP=on: the messages of runs are recorded, in memory, and people can move the clock; never use it with real data\n", name)
+	}
 	err = httpserver.Run(ctx, listener, tracer.Handler(server), log)
 	stop() // Work ends, also where serving failed by itself
 	select {

@@ -46,8 +46,9 @@ const listen = () => {
   stream?.close();
   if (!wire.dataset.events || paused || document.hidden) return;
   stream = new EventSource(wire.dataset.events);
-  stream.addEventListener("rows", ({ data, lastEventId }) => {
-    const { from, html, parts, events } = JSON.parse(data);
+  stream.addEventListener("rows", ({ data }) => {
+    const { from, html, parts, five, events } = JSON.parse(data);
+    list.classList.toggle("five", five);
     rows(from, parse(html));
     parse(parts).forEach(part);
     wire.dataset.events = events; // where to go on after a pause
@@ -71,8 +72,9 @@ const go = async (href) => {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector(".msgs");
   if (!answer.ok || !fresh) return location.assign(href);
+  list.className = fresh.className;
   rows(0, [...fresh.children]);
-  for (const id of ["cap", "lead", "follow", "side", "earlier", "later", "insp"]) {
+  for (const id of ["cap", "lead", "follow", "side", "heads", "earlier", "later", "insp"]) {
     const one = page.getElementById(id);
     if (one) part(one);
   }
@@ -93,6 +95,6 @@ addEventListener("popstate", () => go(location.href));
 // The arrow keys are Previous and Next, for who shows this to a room.
 addEventListener("keydown", (event) => {
   const rel = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
-  if (!rel || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,pre,[tabindex]:not(main)")) return;
+  if (!rel || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,pre")) return;
   document.querySelector(`#cap [rel=${rel}]${rel === "next" ? ",#next" : ""}`)?.click();
 });

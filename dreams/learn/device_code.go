@@ -77,7 +77,11 @@ func (c *Classroom) runDeviceCode(ctx context.Context, run *Run) error {
 		}
 		device = next
 		if device.Interval > before {
-			run.Note("It was told to slow down: it asks every %d seconds from now on, and this page opens itself again as often.", int(device.Interval/time.Second))
+			note := "It was told to slow down: it asks every %d seconds from now on, and this page opens itself again as often."
+			if run.Stepping() {
+				note = "It was told to slow down: from now on it waits %d seconds before it asks."
+			}
+			run.Note(note, int(device.Interval/time.Second))
 		}
 	}
 	run.Memory = television{device, c.Now().Add(device.Interval)}

@@ -58,6 +58,7 @@ func (n *notRegistered) Unwrap() error { return n.err }
 func (c *Classroom) client(ctx context.Context, p purpose) (store.Registration, error) {
 	c.registering.Lock() // two that register at once would leave one client behind
 	defer c.registering.Unlock()
+	ctx = withoutPause(ctx) // who steps through this would stop the whole class
 	r, found, err := c.Store.RegistrationFor(ctx, string(p))
 	if err != nil {
 		return store.Registration{}, err

@@ -270,6 +270,28 @@ func (s *stepping) typeCode() {
 	s.t.Fatalf("no code:\n%s", s.side())
 }
 
+// Whatever one learner holds, another does not wait for it: not for the server's
+// metadata, not for the lab's client, which all of them share.
+func TestAPauseHoldsNobodyElse(t *testing.T) {
+	w := New(t, Options{})
+	bob := learner(t, w, "bob")
+	bob.client.Timeout = 3 * time.Second
+	s := stepThrough(t, w, learner(t, w, "alice"), "par")
+	for range 40 {
+		s.settle()
+		if s.over() {
+			break
+		}
+		for _, slug := range []string{"par", "client-credentials"} {
+			if page := bob.Form(bob.Get(w.Dreams+"/learn/"+slug), "run").Submit(); page.Status != 200 {
+				t.Fatalf("while %q, %s answers %d", s.waits(), slug, page.Status)
+			}
+		}
+		s.next()
+	}
+	saysNot(t, s.side(), "ended early")
+}
+
 // recorded are the messages of the run.
 func (s *stepping) recorded() []wiretap.Exchange {
 	return s.w.room.Recording(strings.TrimPrefix(s.run, s.w.Dreams+"/runs/")).Record().Exchanges

@@ -36,6 +36,7 @@ const hearing = 2 * time.Second
 // try sends a token to Acme as it is. With a key it proves that one; key nil: the
 // token goes by the scheme that is named.
 func (c *Classroom) try(ctx context.Context, recording *wiretap.Recording, path, scheme, token string, key *flow.DPoP) (trial, error) {
+	before := len(toAcme(recording, wiretap.Client))
 	ctx = wiretap.With(ctx, recording)
 	answer, err := c.call(ctx, http.MethodGet, path, func(client *http.Client, req *http.Request) (*http.Response, error) {
 		if key != nil {
@@ -51,7 +52,7 @@ func (c *Classroom) try(ctx context.Context, recording *wiretap.Recording, path,
 	if key != nil {
 		t.Scheme = "DPoP"
 	}
-	if e, told := told(ctx, recording, wiretap.Client); told {
+	if e, told := told(ctx, recording, wiretap.Client, before); told {
 		t.Checks, t.Heard = e.Checks, true
 	}
 	return t, nil
@@ -61,6 +62,7 @@ func (c *Classroom) try(ctx context.Context, recording *wiretap.Recording, path,
 // that it belongs to it. The recording has it by the token, as it has what somebody
 // sends from a terminal.
 func (c *Classroom) steal(ctx context.Context, recording *wiretap.Recording, path, scheme, token string) (trial, error) {
+	before := len(toAcme(recording, wiretap.Somebody))
 	answer, err := c.call(wiretap.Without(ctx), http.MethodGet, path, func(client *http.Client, req *http.Request) (*http.Response, error) {
 		req.Header.Set("Authorization", scheme+" "+token)
 		return client.Do(req)
@@ -69,14 +71,21 @@ func (c *Classroom) steal(ctx context.Context, recording *wiretap.Recording, pat
 		return trial{}, err
 	}
 	t := trial{Request: "GET " + path, Scheme: scheme, Answer: answer}
-	if e, told := told(ctx, recording, wiretap.Somebody); told {
+	if e, told := told(ctx, recording, wiretap.Somebody, before); told {
 		t.Checks, t.Heard = e.Checks, true
 	}
 	return t, nil
 }
 
-// told waits until Acme has told of the last request of a party's.
-func told(ctx context.Context, recording *wiretap.Recording, from wiretap.Party) (last wiretap.Exchange, heard bool) {
+// toAcme is what a party has sent to Acme in a recording.
+func toAcme(recording *wiretap.Recording, from wiretap.Party) []wiretap.Exchange {
+	all, _ := recording.Exchanges()
+	return slices.DeleteFunc(all, func(e wiretap.Exchange) bool { return e.From != from || e.To != wiretap.ResourceServer })
+}
+
+// told waits until Acme has told of the last request of a party's, which had sent
+// so many before.
+func told(ctx context.Context, recording *wiretap.Recording, from wiretap.Party, before int) (last wiretap.Exchange, heard bool) {
 	if recording == nil {
 		return last, false
 	}
@@ -84,13 +93,9 @@ func told(ctx context.Context, recording *wiretap.Recording, from wiretap.Party)
 	defer enough.Stop()
 	for {
 		_, changed := recording.Changes()
-		all, _ := recording.Exchanges()
-		for _, e := range slices.Backward(all) {
-			if e.From == from && e.To == wiretap.ResourceServer {
-				if last = e; e.Route != "" {
-					return e, true
-				}
-				break
+		if all := toAcme(recording, from); len(all) > before {
+			if last = all[len(all)-1]; last.Route != "" {
+				return last, true
 			}
 		}
 		select {

@@ -256,7 +256,7 @@ func tokenForm(v TokenInspectorView) templ.Component {
 			}
 		}
 		if v.Wiretap {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<form class=\"row\" method=\"post\" action=\"/learn/inspector\"><button class=\"btn alt sm\" id=\"fresh\">Get a token to look at</button> <span class=\"small muted\">You sign in at Acme’s accounts. Allow offline_access, and it can be refreshed.</span></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<form class=\"row\" method=\"post\" action=\"/learn/inspector\"><button class=\"btn alt sm\" id=\"fresh\" name=\"fresh\" value=\"1\">Get a token to look at</button> <span class=\"small muted\">You sign in at Acme’s accounts. Allow offline_access, and it can be refreshed.</span></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -4,6 +4,8 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -34,7 +36,7 @@ func saysAll(t testing.TB, page string, all ...string) {
 	t.Helper()
 	for _, one := range all {
 		if !strings.Contains(page, one) {
-			t.Errorf("it does not say %q\n%.6000s", one, page)
+			t.Errorf("it does not say %q\n%.30000s", one, page)
 		}
 	}
 }
@@ -99,5 +101,218 @@ func TestATamperedTokenIsRefusedByACheckThatIsNamed(t *testing.T) {
 	}
 	if other := w.inspect(t, NewBrowser(t), url.Values{"token": {token}}); strings.Contains(other, "Flip one bit One bit") {
 		t.Error("another browser sees what was tried")
+	}
+}
+
+// freshToken runs the inspector's own flow, and returns the page of its access token.
+func (w *World) freshToken(t *testing.T, b *Browser, scopes ...string) (page Page, token string) {
+	t.Helper()
+	w.SignIn(b, "alice")
+	asked := b.Form(b.Get(w.Dreams+"/inspector"), "fresh").Submit()
+	back := b.Form(asked, "decision").With(url.Values{"scope": scopes, "decision": {"allow"}, "duration": nil}).Submit()
+	if back.Status != 200 || back.URL.Path != "/inspector" {
+		t.Fatalf("it ended at %d %s: %v", back.Status, back.URL, back.Visited)
+	}
+	page = w.useLast(b, back)
+	return page, b.Form(page, "change").Fields.Get("token")
+}
+
+// useLast presses "Use the access token of …".
+func (w *World) useLast(b *Browser, page Page) Page {
+	form := b.Form(page, "token")
+	from := ""
+	for _, button := range form.Buttons {
+		if name, value, _ := strings.Cut(button, "="); name == "from" {
+			from = value
+		}
+	}
+	return form.With(url.Values{"from": {from}, "token": nil}).Submit()
+}
+
+// The token of one's own run is at hand, its refresh token is spent for another, and
+// its messages stand in the run.
+func TestATokenOfARunIsRefreshed(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	page, token := w.freshToken(t, b, "profile", "preferences:read", "offline_access")
+	saysAll(t, words(page.Body), "Access token of your run A token to look at", "✓ Verified", "Refresh now")
+	refreshed := b.Form(page, "change").With(url.Values{"action": {"refresh"}}).Submit()
+	next := b.Form(refreshed, "change").Fields.Get("token")
+	saysAll(t, words(refreshed.Body), "This is another token than before", "✓ Verified", "Access token of your run")
+	if next == token || next == "" {
+		t.Error("it is the same token")
+	}
+	// The one before is good to its end, and the run has one more refresh token to spend.
+	saysAll(t, w.inspect(t, b, url.Values{"token": {token}}), "✓ Verified")
+	again := b.Form(refreshed, "change").With(url.Values{"action": {"refresh"}}).Submit()
+	saysAll(t, words(again.Body), "This is another token than before")
+	// Nobody else's run is offered, or found.
+	other := NewBrowser(t)
+	if page := words(other.Get(w.Dreams + "/inspector").Body); strings.Contains(page, "Use the") {
+		t.Error("another browser is offered the token")
+	}
+	saysAll(t, w.inspect(t, other, url.Values{"token": {next}}), "Access token, pasted")
+	var from string
+	for _, button := range b.Form(b.Get(w.Dreams+"/inspector"), "token").Buttons {
+		if value, found := strings.CutPrefix(button, "from="); found {
+			from = value
+		}
+	}
+	if page := other.Form(other.Get(w.Dreams+"/inspector"), "token").With(url.Values{"from": {from}}).Submit(); page.Status != http.StatusUnprocessableEntity {
+		t.Errorf("another browser used the token of a run that is not its own: %d", page.Status)
+	}
+}
+
+// Whoever has a bearer token is in; and what they send from a terminal stands in the
+// run that the token is of, since the token names it.
+func TestAStolenBearerTokenWorksAndStandsInTheRun(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	page, token := w.freshToken(t, b, "profile", "offline_access")
+	saysAll(t, words(page.Body), "curl -i '"+w.Acme+"/api/v1/me'", "Authorization: Bearer "+token)
+	stolen := b.Form(page, "change").With(url.Values{"action": {"steal"}}).Submit()
+	saysAll(t, words(stolen.Body), "Somebody to Acme Travel: GET /api/v1/me", "✕ the thief is in", "Alice Moreau")
+
+	ids := w.room.IDs()
+	run := w.room.Recording(ids[0])
+	thieves := func() (n int) {
+		all, _ := run.Exchanges()
+		for _, e := range all {
+			if e.From == "X" && e.To == "R" && len(e.Checks) > 10 {
+				n++
+			}
+		}
+		return n
+	}
+	waitFor(t, 5*time.Second, "the thief stands in the run", func() bool { return thieves() == 1 })
+	if got := w.API(t, "GET", "/me", token, ""); got.Status != 200 { // what curl sends
+		t.Fatalf("the command: %s", got.Refusal())
+	}
+	waitFor(t, 5*time.Second, "the terminal stands in the run", func() bool { return thieves() == 2 })
+	link := regexp.MustCompile(`/runs/[0-9a-f]+`).FindString(page.Body)
+	if shown := words(b.Get(w.Dreams + link).Body); strings.Count(shown, "GET /api/v1/me") < 2 {
+		t.Errorf("the page of the run does not show it\n%.4000s", shown)
+	}
+}
+
+// RFC 9449 §7.2: the same with a bound token comes to nothing. The run has the key,
+// and the inspector proves it.
+func TestAStolenBoundTokenIsRefused(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	w.SignIn(b, "alice")
+	runLab(t, w, b, "dpop")
+	page := w.useLast(b, b.Get(w.Dreams+"/inspector"))
+	saysAll(t, words(page.Body), "your run still holds that", "Authorization: DPoP and a proof of its key", "✓ Verified", "token that is sent as DPoP is bound to a key ✓ passed")
+	token := b.Form(page, "change").Fields.Get("token")
+	stolen := words(b.Form(page, "change").With(url.Values{"action": {"steal"}}).Submit().Body)
+	saysAll(t, stolen, "✓ refused: token that is bound to a key is not sent as Bearer RFC 9449 §7.2", "Authorization: DPoP 401 Unauthorized ✓ refused There is no DPoP header with a proof")
+	if strings.Contains(stolen, "the thief is in") {
+		t.Error("the thief is in")
+	}
+	saysAll(t, w.inspect(t, NewBrowser(t), url.Values{"token": {token}}), "bound to a key that is not here", "✕ Invalid without its key")
+	for _, scheme := range []string{"Bearer", "DPoP"} {
+		if got := w.Do(t, "GET", w.Acme+"/api/v1/me", http.Header{"Authorization": {scheme + " " + token}}, ""); got.Status != 401 {
+			t.Errorf("the command with %s: %d", scheme, got.Status)
+		}
+	}
+}
+
+// OIDC Core §10.1.1: after a rotation the old kid verifies until it is retired.
+func TestAfterARotationTheOldKeyVerifies(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	token := w.Tokens(t, "alice", "openid profile").String("access_token")
+	_, kid := w.machineToken(t)
+	saysAll(t, w.inspect(t, b, url.Values{"token": {token}}), kid+" ✓ in the JWKS", "go run ./authserver rotate-keys")
+	w.rotateKeys(t)
+	next := w.waitForKey(t, kid)
+	saysAll(t, w.inspect(t, b, url.Values{"token": {token}}), kid+" ✓ in the JWKS", next, "✓ Verified", "kid names a key of the issuer ✓ passed")
+	fresh := w.Tokens(t, "alice", "openid profile").String("access_token")
+	saysAll(t, w.inspect(t, b, url.Values{"token": {fresh}}), next+" ✓ in the JWKS", "✓ Verified")
+	w.Clock.Advance(2 * time.Hour)
+	w.rotateKeys(t)
+	waitFor(t, within, "the old key is gone", func() bool { return !strings.Contains(strings.Join(w.kids(t), " "), kid) })
+	saysAll(t, w.inspect(t, b, url.Values{"token": {token}}), kid+" ✕ not in the JWKS", "✕ Invalid because")
+}
+
+// The countdown goes by the room's clock, and one press ends the token.
+func TestTheInspectorMovesTheClock(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	token := w.Tokens(t, "alice", "openid profile").String("access_token")
+	page := w.inspect(t, b, url.Values{"token": {token}, "action": {"clock"}})
+	saysAll(t, page, "The clock here is 5 min ahead", "5 min ahead now", "54 min", "✓ Verified")
+	w.moveClock(t, b, "1h")
+	saysAll(t, w.inspect(t, b, url.Values{"token": {token}}), "It ended", "✕ Invalid because: The token has expired", "token has not expired ✕ refused RFC 7519 §4.1.4")
+}
+
+// One call in three ways, each with its messages and checks.
+func TestOneCallThreeWays(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	form := b.Form(b.Get(w.Dreams+"/inspector"), "action")
+	page := form.With(url.Values{"action": {"compare"}}).Submit()
+	said := words(page.Body)
+	saysAll(t, said, "JWT, as bearer", "With introspection", "With DPoP", "POST /introspect", "Somebody to Acme Travel", "✕ the thief is in",
+		"✓ refused: token that is bound to a key is not sent as Bearer", "signature is the issuer's")
+	if n := strings.Count(said, "the thief is in"); n != 2 {
+		t.Errorf("the thief is in %d times, want 2", n)
+	}
+	link := regexp.MustCompile(`/runs/[0-9a-f]+`).FindString(page.Body)
+	if run := b.Get(w.Dreams + link); run.Status != 200 || !strings.Contains(run.Body, "three ways") {
+		t.Errorf("its run: %d", run.Status)
+	}
+}
+
+// With WIRETAP=off nothing of a run is there, and what is pasted is taken apart and
+// no more.
+func TestTheInspectorWithoutTheWiretap(t *testing.T) {
+	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
+	b := NewBrowser(t)
+	if strings.Contains(b.Get(w.Dreams+"/").Body, `href="/inspector"`) {
+		t.Error("it stands in the navigation")
+	}
+	front := b.Get(w.Dreams + "/inspector")
+	saysAll(t, words(front.Body), "WIRETAP=off", "Here a token is only taken apart")
+	page := w.inspect(t, b, url.Values{"token": {w.Tokens(t, "alice", "profile").String("access_token")}, "action": {"steal"}})
+	saysAll(t, page, "Readable by anyone", "– Not verified", "iss "+w.Auth)
+	for _, not := range []string{"What Acme checked", "Steal this token", "Flip one bit", "Run the three"} {
+		if strings.Contains(page, not) {
+			t.Errorf("it says %q", not)
+		}
+	}
+}
+
+// What is pasted is kept nowhere: in no log, no recording, no database, no address.
+func TestAPastedTokenIsKeptNowhere(t *testing.T) {
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	w := New(t, Options{Log: log})
+	b := NewBrowser(t)
+	token := w.Tokens(t, "alice", "openid profile").String("access_token")
+	w.inspect(t, b, url.Values{"token": {token}})
+	w.inspect(t, b, url.Values{"token": {token}, "action": {"tamper"}, "change": {"flip"}})
+	w.inspect(t, b, url.Values{"token": {token}, "action": {"steal"}})
+	if ids := w.room.IDs(); len(ids) != 0 {
+		t.Errorf("recordings are left: %v", ids)
+	}
+	signature := token[strings.LastIndexByte(token, '.')+1:]
+	w.Stop()
+	files, err := filepath.Glob(filepath.Join(w.DataDir, "*"))
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
+	}
+	for _, name := range append(files, log.Name()) {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(content), signature) {
+			t.Errorf("the token is in %s", name)
+		}
 	}
 }

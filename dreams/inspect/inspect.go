@@ -216,6 +216,9 @@ func (i *Inspector) response(k int, followed bool) Half {
 	return h
 }
 
+// MadeHere is Param.In of what is in no message yet.
+const MadeHere = "made here"
+
 // made explains what a party thought up, by what it is going to be good for.
 func (i *Inspector) made(r wire.Row) (all []Param) {
 	for _, p := range r.Params {
@@ -230,7 +233,7 @@ func (i *Inspector) made(r wire.Row) (all []Param) {
 		case "DPoP":
 			at.Kind = explain.Header
 		}
-		all = append(all, i.param(r.N, p.Name, p.Value, "made here", at))
+		all = append(all, i.param(r.N, p.Name, p.Value, MadeHere, at))
 	}
 	return all
 }

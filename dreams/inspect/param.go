@@ -104,6 +104,9 @@ func ordered(names iter.Seq[string]) []string {
 // object explains the members of an object, and of those within it.
 func (i *Inspector) object(row int, outer string, object map[string]any, at explain.Place) (all []Param) {
 	in := "in the JSON"
+	if at.Token != "" {
+		in = "in the token"
+	}
 	for _, name := range sortedKeys(object) {
 		value := object[name]
 		full := under(outer, name)
@@ -184,12 +187,13 @@ func (i *Inspector) takeApart(p *Param, row int, value string, at explain.Place)
 		}
 		p.Note = "Behind Basic stands base64 of the two, with a colon between: readable for everybody who sees it."
 		id, secret, _ := strings.Cut(string(pair), ":")
-		at.Kind = explain.Form
 		for _, part := range []struct{ name, value string }{{"client_id", id}, {"client_secret", secret}} {
 			if plain, err := url.QueryUnescape(part.value); err == nil { // RFC 6749 §2.3.1
 				part.value = plain
 			}
-			p.Parts = append(p.Parts, i.param(row, part.name, part.value, "in Authorization", at))
+			one := i.param(row, part.name, part.value, "in Authorization", at)
+			one.Explanation, one.Explained = explain.Parameter("Authorization."+part.name, at)
+			p.Parts = append(p.Parts, one)
 		}
 	case "Bearer", "DPoP":
 		at.Kind = explain.JSON

@@ -4,22 +4,18 @@ import (
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
-	"io/fs"
 
-	"example.com/acme-dreams/dreams/flow"
+	"example.com/acme-dreams/internal/source"
 )
 
-// text is the declaration with its comment, as it was compiled. A name that is not
-// there gives nothing (TestEveryExcerptIsThere).
-func (e Excerpt) text() string {
-	source, err := fs.ReadFile(flow.Source, e.File)
-	if err != nil {
-		return ""
-	}
+// text is the declaration with its comment, as it was compiled, and where it begins.
+// A name that is not there gives nothing (TestEveryExcerptIsThere).
+func (e Excerpt) text() (text string, line int) {
+	whole, _ := source.Text("dreams/flow/" + e.File)
 	files := gotoken.NewFileSet()
-	file, err := parser.ParseFile(files, e.File, source, parser.ParseComments|parser.SkipObjectResolution)
+	file, err := parser.ParseFile(files, e.File, whole, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
-		return ""
+		return "", 0
 	}
 	for _, d := range file.Decls {
 		name, comment := nameOf(d)
@@ -30,9 +26,9 @@ func (e Excerpt) text() string {
 		if comment != nil {
 			from = comment.Pos()
 		}
-		return string(source[files.Position(from).Offset:files.Position(d.End()).Offset])
+		return whole[files.Position(from).Offset:files.Position(d.End()).Offset], files.Position(d.Pos()).Line
 	}
-	return ""
+	return "", 0
 }
 
 // nameOf is "push", or "AuthorizationCode.push" for a method.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/acme-dreams/dreams/page"
+	"example.com/acme-dreams/internal/source"
 	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/views"
 )
@@ -38,13 +39,14 @@ func (c *Classroom) view(l Lesson) page.LessonView {
 	}
 	for _, f := range l.Files {
 		shown := page.LessonFile{Path: f.Path, About: f.About}
-		if name, ours := strings.CutPrefix(f.Path, "dreams/flow/"); ours {
-			shown.Href = "/learn/source/" + name
+		if _, ok := source.Text(f.Path); ok {
+			shown.Href = "/source/" + f.Path
 		}
 		v.Files = append(v.Files, shown)
 	}
 	for _, e := range l.Code {
-		v.Code = append(v.Code, page.SourceFile{Name: "dreams/flow/" + e.File, Href: "/learn/source/" + e.File, Part: e.Name, Text: e.text()})
+		text, line := e.text()
+		v.Code = append(v.Code, page.SourceFile{Name: "dreams/flow/" + e.File, Href: page.SourceHref("dreams/flow/"+e.File, line), Part: e.Name, Text: text})
 	}
 	return v
 }

@@ -150,7 +150,7 @@ func mentions(p inspect.Param) (all []mention) {
 		}
 	}
 	t := p.Trail
-	if t.Made > 0 {
+	if t.Made > 0 && p.In != inspect.MadeHere {
 		add("made in", t.Made)
 	}
 	if t.First.Row > 0 {
@@ -215,7 +215,8 @@ func seen(p inspect.Param) string {
 	return "the browser has seen it"
 }
 
-func sourceHref(file string, line int) string { return "/source/" + file + "#L" + strconv.Itoa(line) }
+// SourceHref is where a line of the code is shown.
+func SourceHref(file string, line int) string { return "/source/" + file + "#L" + strconv.Itoa(line) }
 
 // SourceView is one file.
 type SourceView struct {

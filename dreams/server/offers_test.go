@@ -202,7 +202,7 @@ func TestPagesAreServedWithTheirHeaders(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	for path, status := range map[string]int{"/": 200, "/offers": 200, "/outbox": 200, "/learn": 200, "/help": 200,
-		"/learn/source/authorization_code.go": 200, "/learn/source/..%2fstore%2fstore.go": 404, "/nope": 404, "/callback": 400} {
+		"/source/dreams/flow/authorization_code.go": 200, "/source/dreams/flow/..%2fstore%2fstore.go": 404, "/nope": 404, "/callback": 400} {
 		a := b.get(path)
 		a.has(t, status)
 		csp := a.header.Get("Content-Security-Policy")

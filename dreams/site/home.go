@@ -2,7 +2,6 @@ package site
 
 import (
 	"fmt"
-	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"example.com/acme-dreams/dreams/flow"
 	"example.com/acme-dreams/dreams/page"
 	"example.com/acme-dreams/dreams/store"
-	"example.com/acme-dreams/views"
 )
 
 func (s *Site) home(c echo.Context, v visitor) error {
@@ -92,16 +90,4 @@ func count(n int, noun string) string {
 
 func (s *Site) help(c echo.Context, v visitor) error {
 	return render(c, http.StatusOK, page.Help(s.frame(c, v, "Help"), s.Env.AuthserverURL.String(), s.Env.AcmeURL.String()))
-}
-
-// source shows one file of package flow.
-func (s *Site) source(c echo.Context, v visitor) error {
-	name := c.Param("file")
-	text, err := fs.ReadFile(flow.Source, name)
-	if err != nil {
-		return echo.ErrNotFound
-	}
-	f := s.frame(c, v, name)
-	f.Crumbs = []views.Link{{Label: "Learn", Href: "/learn"}, {Label: "dreams/flow/" + name, Current: true}}
-	return render(c, http.StatusOK, page.Source(f, page.SourceFile{Name: "dreams/flow/" + name, Text: string(text)}))
 }

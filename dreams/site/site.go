@@ -76,7 +76,6 @@ func (s *Site) Routes() []Route {
 		{http.MethodPost, SecurityEventsPath, s.securityEvents, "RFC 8935 §2"},
 		{http.MethodGet, "/night", s.page(s.night), ""},
 		{http.MethodPost, "/night", s.page(s.beginNight), ""},
-		{http.MethodGet, "/learn/source/:file", s.page(s.source), ""},
 		{http.MethodGet, "/help", s.page(s.help), ""},
 		{http.MethodGet, "/static/*", echo.WrapHandler(views.Static()), ""},
 		{http.MethodPost, "/theme", echo.WrapHandler(views.ThemeHandler(s.themeCookie(), s.Env.DreamsURL.Secure())), ""},

@@ -508,7 +508,7 @@ func walkDreams(a *auditor) {
 	for _, slug := range []string{"par", "registration", "fapi2"} { // all of them with results: TestEveryLessonOfTheLabInABrowser
 		a.open("dreams, lab, "+slug, dreams+"/learn/"+slug, 200)
 	}
-	a.open("dreams, source", dreams+"/learn/source/authorization_code.go", 200)
+	a.open("dreams, source", dreams+"/source/dreams/flow/authorization_code.go#L40", 200)
 	a.open("dreams, help", dreams+"/help", 200)
 	a.open("dreams, not found", dreams+"/nowhere", 404)
 	a.open("dreams, bad callback", dreams+"/callback?code=x&state=y", 400)

@@ -206,7 +206,7 @@ func TestErrorPagesHaveTheirHeaders(t *testing.T) {
 		{"POST", w.Acme + "/me/posts", form, http.Header{"Content-Encoding": {"gzip"}}, 415},
 		{"GET", w.Dreams + "/nope", nil, nil, 404},
 		{"GET", w.Dreams + "/outbox/nope", nil, nil, 404},
-		{"GET", w.Dreams + "/learn/source/nope", nil, nil, 404},
+		{"GET", w.Dreams + "/source/nope", nil, nil, 404},
 		{"DELETE", w.Dreams + "/offers", nil, nil, 405},
 		{"GET", w.Dreams + "/disconnect", nil, nil, 405},
 		{"GET", w.Dreams + "/callback", nil, nil, 400},
@@ -592,7 +592,7 @@ func TestWhatStrangersWriteIsText(t *testing.T) {
 		w.Acme + "/packages?q=" + q, w.Acme + "/packages?tag=" + q, w.Acme + "/packages?cursor=" + q, w.Acme + "/packages/" + url.PathEscape(attack), w.Acme + "/login?next=" + q,
 		w.Acme + "/callback?error=" + q + "&error_description=" + q, w.Acme + "/callback?state=" + q + "&iss=" + q + "&code=" + q, w.Acme + "/callback?state=1&state=2&" + q + "=1&" + q + "=2",
 		w.Dreams + "/callback?error=" + q + "&error_description=" + q, w.Dreams + "/callback?state=" + q + "&iss=" + q, w.Dreams + "/connect?prompt=" + q, w.Dreams + "/connect?next=" + q,
-		w.Dreams + "/outbox?view=" + q, w.Dreams + "/outbox/" + url.PathEscape(attack), w.Dreams + "/unsubscribe?token=" + q, w.Dreams + "/learn/source/" + url.PathEscape(attack),
+		w.Dreams + "/outbox?view=" + q, w.Dreams + "/outbox/" + url.PathEscape(attack), w.Dreams + "/unsubscribe?token=" + q, w.Dreams + "/source/" + url.PathEscape(attack),
 	} {
 		for name, browser := range map[string]*Browser{"alice": b, "nobody": nobody} {
 			page := browser.Get(address)

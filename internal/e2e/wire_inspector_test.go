@@ -381,3 +381,64 @@ func runsAsGo(t *testing.T, record wiretap.Record) {
 	}
 	t.Error("there was nothing to send")
 }
+
+// Every row, looked at in every way, is a page that needs no script; its links lead
+// to rows that are there, and to lines of the code that are there. Another browser
+// sees nothing of it.
+func TestEveryRowHasItsPage(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	runLab(t, w, b, "dpop")
+	id := w.room.IDs()[0]
+	rows := wire.Rows(whole(w.room.Recording(id)))
+	lines := map[string]bool{}
+	for _, row := range rows {
+		for _, tab := range page.InspectorTabs {
+			address := fmt.Sprintf("%s/runs/%s?m=%d&tab=%s&follow=code", w.Dreams, id, row.N, tab)
+			got := b.Get(address)
+			_, inspector, found := strings.Cut(got.Body, `id="insp"`)
+			if got.Status != 200 || !found || !strings.Contains(inspector, fmt.Sprintf(`<h2 id="in">%d · `, row.N)) {
+				t.Fatalf("%s: %d", address, got.Status)
+			}
+			for _, link := range regexp.MustCompile(`href="/source/([^"#]+)#L(\d+)"`).FindAllStringSubmatch(inspector, -1) {
+				line, _ := strconv.Atoi(link[2])
+				if lines[link[0]] = true; !hasLine(link[1], line, "") {
+					t.Errorf("%s: nothing stands at %s", address, link[0])
+				}
+			}
+			for _, link := range regexp.MustCompile(`href="(/runs/[^"]*[?&;]m=(\d+)[^"]*)"`).FindAllStringSubmatch(inspector, -1) {
+				if n, _ := strconv.Atoi(link[2]); n < 1 || n > len(rows) || !strings.Contains(link[1], "follow=code") {
+					t.Errorf("%s leads to %s", address, link[1])
+				}
+			}
+		}
+	}
+	if len(lines) < 40 {
+		t.Errorf("only %d lines of code are shown", len(lines))
+	}
+	if got := NewBrowser(t).Get(w.Dreams + "/runs/" + id + "?m=1&tab=raw"); got.Status != 404 {
+		t.Errorf("another browser: %d", got.Status)
+	}
+}
+
+// The inspector in a browser: in each theme, on a phone, and for who reads it with
+// their ears.
+func TestTheInspectorInABrowser(t *testing.T) {
+	b := realBrowser(t)
+	w := New(t, Options{})
+	var found findings
+	a := newAuditor(t, w, b, &found)
+	a.tab.Open(w.Dreams + "/learn/client-credentials")
+	a.tab.Click("#run")
+	id := w.room.IDs()[0]
+	rows := wire.Rows(whole(w.room.Recording(id)))
+	request := slices.IndexFunc(rows, func(r wire.Row) bool { return r.Kind == wire.Request && r.Label == "POST /token" })
+	checks := slices.IndexFunc(rows, func(r wire.Row) bool { return r.Kind == wire.Checks && r.From == wiretap.ResourceServer })
+	for _, tab := range page.InspectorTabs {
+		a.open("inspector, request, "+tab, fmt.Sprintf("%s/runs/%s?m=%d&tab=%s", w.Dreams, id, request+1, tab), 200)
+	}
+	a.open("inspector, answer", fmt.Sprintf("%s/runs/%s?m=%d&reveal=1", w.Dreams, id, request+3), 200)
+	a.open("inspector, checks", fmt.Sprintf("%s/runs/%s?m=%d", w.Dreams, id, checks+1), 200)
+	a.open("inspector, checks, source", fmt.Sprintf("%s/runs/%s?m=%d&tab=source", w.Dreams, id, checks+1), 200)
+	found.report(t)
+}

@@ -240,6 +240,8 @@ func (i *index) text(folder string, e ast.Expr) string {
 		if value, ok := i.constants[folder+"."+e.Name]; ok {
 			return i.text(folder, value)
 		}
+	case *ast.BinaryExpr: // "/learn/" + slug
+		return i.text(folder, e.X) + i.text(folder, e.Y)
 	}
 	return ""
 }

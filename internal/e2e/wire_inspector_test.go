@@ -423,7 +423,7 @@ func TestEveryRowHasItsPage(t *testing.T) {
 
 // The inspector in a browser: in each theme, on a phone, and for who reads it with
 // their ears.
-func TestTheInspectorInABrowser(t *testing.T) {
+func TestEveryWayToLookAtARowInABrowser(t *testing.T) {
 	b := realBrowser(t)
 	w := New(t, Options{})
 	var found findings

@@ -112,11 +112,11 @@ func steps(record wiretap.Record, rows []wire.Row, waiting *Pending, state RunSt
 		if label == "" {
 			label = waiting.Message.Method + " " + pathOf(waiting.Message.URL)
 		}
-		mark := page.StepWaiting
+		step := page.StepView{Label: label, Href: "#waits", Mark: page.StepWaiting}
 		if state == Ended {
-			mark = page.StepSkipped
+			step.Href, step.Mark = "#steps-h", page.StepSkipped
 		}
-		all = append(all, page.StepView{Label: label, Href: "#waits", Mark: mark})
+		all = append(all, step)
 	case Arriving:
 		for i, e := range record.Exchanges {
 			if e.ID == waiting.Exchange.ID {

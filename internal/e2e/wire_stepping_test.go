@@ -20,8 +20,6 @@ type stepping struct {
 	b    *Browser
 	page Page
 	run  string // its page
-	// phone is the browser that a device code is typed in.
-	phone *Browser
 }
 
 // learner is a browser that is signed in at Acme's accounts.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/a-h/templ"
 )
@@ -242,6 +243,17 @@ func TestNoComponentNeedsInlineStyleOrScript(t *testing.T) {
 		}
 		if found := inline.Find(source); found != nil {
 			t.Errorf("%s: %s", file, found)
+		}
+	}
+}
+
+func TestASpanIsItsTwoLargestUnits(t *testing.T) {
+	for span, want := range map[time.Duration]string{
+		0: "0 s", 48 * time.Second: "48 s", 5 * time.Minute: "5 min", 65 * time.Minute: "1 h 5 min", 24 * time.Hour: "1 day",
+		30*24*time.Hour + time.Minute: "30 days", 366*24*time.Hour + 3*time.Hour: "366 days 3 h", 48*time.Minute + 12*time.Second: "48 min 12 s",
+	} {
+		if got := Span(span); got != want {
+			t.Errorf("%s: %q, want %q", span, got, want)
 		}
 	}
 }

@@ -88,6 +88,9 @@ var judgedBy = map[string][]string{
 	"cnf":   {"token that is bound to a key is not sent as Bearer", "token that is sent as DPoP is bound to a key"},
 }
 
+// JudgedBy names the checks of Acme's that look at a claim, by the claim.
+func JudgedBy() map[string][]string { return judgedBy }
+
 func (c *Classroom) checkView(check wiretap.Check) page.CheckView {
 	v := page.CheckView{Name: check.Name, Source: check.Source, Refusal: check.Refusal, By: views.Party(check.By)}
 	program := map[wiretap.Party]string{wiretap.ResourceServer: "acme", wiretap.AuthorizationServer: "authserver", wiretap.Client: "dreams"}[check.By]

@@ -2477,7 +2477,7 @@ func result(r ResultView, waiting bool) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(r.Tokens) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 209, "<h3>The tokens, taken apart</h3><p>A signed token is a letter in a glass envelope: <b>readable by anyone</b> who holds it, and changed by nobody without breaking the seal.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 209, "<h3>The tokens, taken apart</h3><p>A signed token is a letter in a glass envelope: <b>readable by anyone</b> who holds it, and changed by nobody without breaking the seal. <a href=\"/inspector\">Have it judged, change it, steal it</a> in the inspector.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"strings"
 
 	"example.com/acme-dreams/views"
 )
@@ -170,5 +171,13 @@ func (w Way) counts() string {
 	for _, m := range w.Messages {
 		checks += len(m.Checks)
 	}
-	return fmt.Sprintf("%d messages there and back, %d checks", len(w.Messages), checks)
+	return fmt.Sprintf("%d requests with their answers, %d checks", len(w.Messages), checks)
+}
+
+// lower is a label within a sentence; ID stays as it is.
+func lower(label string) string {
+	if strings.HasPrefix(label, "ID ") {
+		return label
+	}
+	return strings.ToLower(label[:1]) + label[1:]
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +136,7 @@ func TestAnAuthserverThatIsStartedAgainLearnsTheRoomsTime(t *testing.T) {
 	if !ahead() {
 		t.Fatal("authserver does not have the room's time")
 	}
-	w.restartAuthserver(t)
+	w.startOver(t, 0, "authserver")
 	waitFor(t, 10*time.Second, "the room's time is told again", ahead)
 	w.moveClock(t, b, "0")
 	if ahead() {
@@ -143,12 +144,46 @@ func TestAnAuthserverThatIsStartedAgainLearnsTheRoomsTime(t *testing.T) {
 	}
 }
 
-// restartAuthserver stops authserver, which New has started first, and starts it
-// again on the same data and port.
-func (w *World) restartAuthserver(t *testing.T) {
+// A room that was started again is at the world's time, and so is everybody in it
+// soon.
+func TestARoomThatIsStartedAgainPutsTheClockRight(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	w.moveClock(t, b, "24h")
+	w.startOver(t, 2, "dreams")
+	for _, program := range []string{w.Auth + "/login", w.Acme + "/"} {
+		waitFor(t, 15*time.Second, "the clock is put right", func() bool { return !strings.Contains(b.Get(program).Body, "The clock here is") })
+	}
+}
+
+// Once the clock is right again, all goes on: tokens, revocations, refreshing.
+func TestAfterTheClockWasPutRightAllGoesOn(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	before := w.Tokens(t, "alice", "openid profile offline_access")
+	w.moveClock(t, b, "24h")
+	w.Tokens(t, "bob", "openid profile")
+	w.moveClock(t, b, "0")
+	fresh := w.Tokens(t, "alice", "openid profile preferences:read offline_access")
+	token := fresh.String("access_token")
+	if got := w.API(t, "GET", "/me/preferences", token, ""); got.Status != 200 {
+		t.Fatalf("a new token: %s", got.Refusal())
+	}
+	refreshed := w.Token(t, Basic("dreams-web"), url.Values{"grant_type": {"refresh_token"}, "refresh_token": {before.String("refresh_token")}})
+	if refreshed.Status != 200 || w.API(t, "GET", "/me", refreshed.String("access_token"), "").Status != 200 {
+		t.Errorf("refreshing: %d", refreshed.Status)
+	}
+	w.Post(t, w.Auth+"/revoke", Basic("dreams-web"), url.Values{"token": {token}})
+	waitFor(t, 5*time.Second, "a revocation reaches Acme", func() bool { return w.API(t, "GET", "/me", token, "").Status == 401 })
+	says(t, b.Get(w.Acme+"/").Body, "Acme")
+}
+
+// startOver stops a program, which New has started as the nth, and starts it again on
+// the same data and port.
+func (w *World) startOver(t *testing.T, n int, name string) {
 	t.Helper()
 	done := make(chan struct{})
-	go func() { w.stop[0](); close(done) }()
+	go func() { w.stop[n](); close(done) }()
 	for stopped := false; !stopped; {
 		select {
 		case <-done:
@@ -161,12 +196,8 @@ func (w *World) restartAuthserver(t *testing.T) {
 			}
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:"+strings.TrimPrefix(w.Auth, "http://localhost:"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.stop = w.stop[1:]
-	w.start(t, listener, "authserver", Options{})
+	w.stop = slices.Delete(w.stop, n, n+1)
+	w.startAgain(t, name)
 }
 
 // With WIRETAP=off there is neither a page nor an order that moves a clock.

@@ -7,9 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/acme-dreams/acme/bearer"
+	"example.com/acme-dreams/dreams/learn"
+	"example.com/acme-dreams/internal/check"
 )
 
 // inspect pastes a token, or presses something on its page.
@@ -203,7 +208,7 @@ func TestAStolenBoundTokenIsRefused(t *testing.T) {
 	w.SignIn(b, "alice")
 	runLab(t, w, b, "dpop")
 	page := w.useLast(b, b.Get(w.Dreams+"/inspector"))
-	saysAll(t, words(page.Body), "your run still holds that", "Authorization: DPoP and a proof of its key", "✓ Verified", "token that is sent as DPoP is bound to a key ✓ passed")
+	saysAll(t, words(page.Body), "your run still holds that", "Authorization: DPoP and a proof of its key.", "✓ Verified", "token that is sent as DPoP is bound to a key ✓ passed")
 	token := b.Form(page, "change").Fields.Get("token")
 	stolen := words(b.Form(page, "change").With(url.Values{"action": {"steal"}}).Submit().Body)
 	saysAll(t, stolen, "✓ refused: token that is bound to a key is not sent as Bearer RFC 9449 §7.2", "Authorization: DPoP 401 Unauthorized ✓ refused There is no DPoP header with a proof")
@@ -313,6 +318,17 @@ func TestAPastedTokenIsKeptNowhere(t *testing.T) {
 		}
 		if strings.Contains(string(content), signature) {
 			t.Errorf("the token is in %s", name)
+		}
+	}
+}
+
+// The checks that stand beside a claim are checks that Acme has.
+func TestTheChecksOfTheClaimsAreAcmes(t *testing.T) {
+	for claim, names := range learn.JudgedBy() {
+		for _, name := range names {
+			if !slices.ContainsFunc(bearer.Rules(), func(r check.Rule) bool { return r.Name == name }) {
+				t.Errorf("%s: Acme has no check %q", claim, name)
+			}
 		}
 	}
 }

@@ -13,7 +13,7 @@ const (
 	ringBytes     = 2 << 20
 	ringAge       = 30 * time.Second
 	watchedFor    = 20 * time.Minute // after the run was last spoken of
-	maxWatched    = 100
+	maxWatched    = MaxRuns
 	maxLinks      = 2000
 )
 
@@ -55,7 +55,7 @@ func (m *matcher) watch(run, trace string, links []string, now time.Time) (fresh
 	if w == nil {
 		m.forget(now)
 		if len(m.runs) >= maxWatched {
-			return nil, nil
+			m.makeRoom()
 		}
 		w = &watched{links: map[string]bool{}}
 		if m.runs == nil {
@@ -64,12 +64,25 @@ func (m *matcher) watch(run, trace string, links []string, now time.Time) (fresh
 		m.runs[run] = w
 	}
 	w.until = now.Add(watchedFor)
+	learned := []string(nil)
 	if trace != "" {
 		w.trace = trace
-		w.links[traceLink(trace)] = true
+		learned = w.learn([]string{traceLink(trace)})
 	}
 	fresh = w.learn(links)
-	return fresh, m.search()
+	return fresh, inOrder(m.follow(run, w, append(learned, fresh...)))
+}
+
+// makeRoom drops the run that was spoken of least recently; the caller holds the
+// lock.
+func (m *matcher) makeRoom() {
+	oldest := ""
+	for id, w := range m.runs {
+		if oldest == "" || w.until.Before(m.runs[oldest].until) {
+			oldest = id
+		}
+	}
+	delete(m.runs, oldest)
 }
 
 func (w *watched) learn(links []string) (fresh []string) {
@@ -92,39 +105,54 @@ func (m *matcher) offer(e Exchange, now time.Time) []found {
 		m.bytes -= m.ring[0].bytes
 		m.ring = m.ring[1:]
 	}
-	return m.search()
+	var all []found
+	for _, id := range m.whose(h) {
+		h.given = append(h.given, id)
+		fresh := m.runs[id].learn(h.links)
+		all = append(all, found{id, h.e, fresh})
+		all = append(all, m.follow(id, m.runs[id], fresh)...)
+	}
+	return inOrder(all)
 }
 
-// search goes through what is kept until nothing more is found: what an
-// exchange is known by may lead to the next.
-func (m *matcher) search() (all []found) {
-	for again := true; again; {
-		again = false
-		for _, h := range m.ring {
-			for id, w := range m.runs {
-				if slices.Contains(h.given, id) || !m.belongs(h, w) {
-					continue
-				}
-				h.given = append(h.given, id)
-				fresh := w.learn(h.links)
-				all = append(all, found{id, h.e, fresh})
-				again = again || len(fresh) > 0
-			}
+// whose are the runs that an exchange belongs to: by the trace that it names, where
+// that is a run's, or by a value. What names one run is no other's, also where both
+// use the same token.
+func (m *matcher) whose(h *held) (all []string) {
+	for id, w := range m.runs {
+		switch {
+		case w.trace != "" && w.trace == h.e.Trace:
+			return []string{id}
+		case slices.ContainsFunc(h.links, func(l string) bool { return w.links[l] }):
+			all = append(all, id)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return a.e.Start.Compare(b.e.Start) })
 	return all
 }
 
-// belongs: by the trace that it names, where that is a run's, or by a value. What
-// names one run is no other's, also where both use the same token.
-func (m *matcher) belongs(h *held, w *watched) bool {
-	for _, other := range m.runs {
-		if other.trace != "" && other.trace == h.e.Trace {
-			return other == w
+// follow finds in what is kept what a run has to do with by what it has learned,
+// until it learns nothing more: a message may lead to the one before it.
+func (m *matcher) follow(run string, w *watched, learned []string) (all []found) {
+	for len(learned) > 0 {
+		var more []string
+		for _, h := range m.ring {
+			known := slices.ContainsFunc(h.links, func(l string) bool { return slices.Contains(learned, l) })
+			if !known || slices.Contains(h.given, run) || !slices.Contains(m.whose(h), run) {
+				continue
+			}
+			h.given = append(h.given, run)
+			fresh := w.learn(h.links)
+			all = append(all, found{run, h.e, fresh})
+			more = append(more, fresh...)
 		}
+		learned = more
 	}
-	return slices.ContainsFunc(h.links, func(l string) bool { return w.links[l] })
+	return all
+}
+
+func inOrder(all []found) []found {
+	slices.SortStableFunc(all, func(a, b found) int { return a.e.Start.Compare(b.e.Start) })
+	return all
 }
 
 // drop forgets a run.

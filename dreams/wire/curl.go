@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"example.com/acme-dreams/internal/wiretap"
 )
@@ -151,10 +153,21 @@ func Caveats(e wiretap.Exchange, reveal bool) (all []string) {
 }
 
 // sendable tells whether a request can be written as a command. What was recorded
-// can; a run from elsewhere could hold anything.
+// can; a run from elsewhere could hold anything, also what a terminal would obey
+// before its shell has read the line.
 func sendable(e wiretap.Exchange) bool {
 	u, err := url.Parse(e.URL)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && isToken(e.Method)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || !isToken(e.Method) {
+		return false
+	}
+	text := e.URL + e.Request.Body
+	for _, f := range repeated(e) {
+		_, secret, _ := f.basic()
+		text += f.Value + secret
+	}
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.In(r, unicode.Cf) // Cf turns the direction of text
+	})
 }
 
 func isToken(s string) bool { return tokenPattern.MatchString(s) }

@@ -212,9 +212,6 @@ func (c *Classroom) pendingParams(p Pending) []page.Param {
 
 func shownParam(p wire.Param) page.Param { return param(p.Name, p.Value) }
 
-// codeLifetime is how long Acme's codes are good for.
-const codeLifetime = time.Minute
-
 // runningOut tells what in a message grows old while it waits.
 func (c *Classroom) runningOut(p Pending, record wiretap.Record) []string {
 	var all []string
@@ -229,7 +226,7 @@ func (c *Classroom) runningOut(p Pending, record wiretap.Record) []string {
 		switch param.Name {
 		case "code":
 			if at, found := given(record, param); found {
-				add("The code", at.Add(codeLifetime))
+				add("The code", at.Add(time.Duration(c.Env.AuthorizationCodeTTL)))
 			}
 		case "request_uri", "device_code":
 			if at, lifetime, found := promised(record, param.Value); found {

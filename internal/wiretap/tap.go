@@ -71,7 +71,8 @@ func (t *Tap) Handler(program http.Handler) http.Handler {
 			program.ServeHTTP(w, r)
 			return
 		}
-		h, began := &hearing{e: t.received(r)}, t.world()
+		began := t.world() // before its Start: what it answers comes after all that it asked others
+		h := &hearing{e: t.received(r)}
 		body := &listener{ReadCloser: r.Body, done: func([]byte) {}}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = body

@@ -74,6 +74,7 @@ func (c *Classroom) threeWays(ctx context.Context, v Visit, browser string) (*pa
 		if err != nil {
 			return err
 		}
+		run.Memory = &labBench{code: &flow.AuthorizationCode{DPoP: key}} // for who looks at the token later
 		bound := &flow.ClientCredentials{Server: c.Server, Client: c.Catalogue, Scopes: threeScopes, Now: c.Now, DPoP: key}
 		run.Say("A token that names a key: the request proves that Dreams has it")
 		if token, err = bound.AccessToken(recorded); err != nil {

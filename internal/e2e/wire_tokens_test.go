@@ -264,6 +264,7 @@ func TestOneCallThreeWays(t *testing.T) {
 	if n := strings.Count(said, "the thief is in"); n != 2 {
 		t.Errorf("the thief is in %d times, want 2", n)
 	}
+	saysAll(t, words(w.useLast(b, page).Body), "your run still holds that", "✓ Verified")
 	link := regexp.MustCompile(`/runs/[0-9a-f]+`).FindString(page.Body)
 	if run := b.Get(w.Dreams + link); run.Status != 200 || !strings.Contains(run.Body, "three ways") {
 		t.Errorf("its run: %d", run.Status)

@@ -254,7 +254,7 @@ func (c *Classroom) step(e echo.Context, run *Run, skip int) error {
 	run.stepper.expire()
 	wiretap.Adopt(ctx, run.Recording)
 	if !c.launch(run, func(ctx context.Context) error { return run.lesson.Run(ctx, run) }) {
-		return errStopping
+		return echo.NewHTTPError(http.StatusServiceUnavailable, errStopping.Error()).SetInternal(errStopping)
 	}
 	return c.meanwhile(e, run)
 }
@@ -268,7 +268,7 @@ func (c *Classroom) resume(e echo.Context, run *Run, do func(context.Context, *R
 		return c.see(e, run.lesson)
 	}
 	if !c.launch(run, func(ctx context.Context) error { return do(ctx, run) }) {
-		return errStopping
+		return echo.NewHTTPError(http.StatusServiceUnavailable, errStopping.Error()).SetInternal(errStopping)
 	}
 	return c.meanwhile(e, run)
 }

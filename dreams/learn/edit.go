@@ -203,6 +203,8 @@ func sameOrigin(was, is string) error {
 		return wrong("is none that can be read")
 	case to.Scheme+"://"+to.Host != origin || to.User != nil || to.Opaque != "":
 		return wrong("has to begin with " + origin + "/: what is in the message is for that server alone")
+	case wiretap.Beside(to.Path):
+		return wrong("leads to what is no part of any flow, and would not be seen here")
 	case to.Fragment != "" || strings.Contains(is, "#"):
 		return wrong("must not have a #: what stands behind it is sent to nobody")
 	}

@@ -434,6 +434,7 @@ func TestAnEditThatMakesNoSenseIsRefused(t *testing.T) {
 		"another scheme":             {url.Values{"url": {"file:///etc/passwd"}}, "has to begin with", "file:///etc/passwd"},
 		"a relative address":         {url.Values{"url": {"//mallory.example/"}}, "has to begin with", "//mallory.example/"},
 		"a line end in the address":  {url.Values{"url": {w.Auth + "/token HTTP/1.1\r\nX: y"}}, "is none that can be read", "/token HTTP/1.1"},
+		"a place that is not heard":  {url.Values{"url": {w.Auth + "/metrics"}}, "no part of any flow", "/metrics"},
 		"a fragment":                 {url.Values{"url": {w.Auth + "/token#x"}}, "must not have a #", "/token#x"},
 		"a header without a name":    {url.Values{"headers": {"Accept: */*\r\nno header"}}, "is no line of the form", "no header"},
 		"a header with a null":       {url.Values{"headers": {"X-A: b\x00c"}}, "has a character that no header may have", "X-A"},

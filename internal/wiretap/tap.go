@@ -46,6 +46,10 @@ func beside(path string) bool {
 	return strings.HasPrefix(path, "/static/") || strings.HasPrefix(path, "/runs/") && strings.HasSuffix(path, "/events")
 }
 
+// Beside tells whether what is at a path is no part of any flow, so that nobody sees
+// what is sent there.
+func Beside(path string) bool { return beside(path) }
+
 type hearingKey struct{}
 
 // hearing is an exchange under way.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/a-h/templ"
 
-	"example.com/acme-dreams/dreams/inspect"
 	"example.com/acme-dreams/dreams/wire"
 	"example.com/acme-dreams/views"
 )
@@ -27,8 +26,5 @@ func (TakenView) style() templ.Component {
 	}
 	return templ.Raw("<style>" + all.String() + ".taken .insp,.taken .side{position:static;max-height:none}</style>")
 }
-
-// code is the source of a row in one list.
-func (v InspectorView) codes() []inspect.Code { return v.Code }
 
 func (v InspectorView) checks() bool { return v.Kind == wire.Checks }

@@ -223,7 +223,7 @@ func (r *Run) knock(ctx context.Context, address string) (Answer, string, error)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return Answer{}, "", &flow.Unreachable{Err: err}
+		return Answer{}, "", &flow.Unreachable{Err: unaddressed(err)}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, wiretap.MaxBody))

@@ -2,6 +2,7 @@ package learn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -187,7 +188,7 @@ func (c *Classroom) callAt(ctx context.Context, method, address string, present 
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, req)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, unaddressed(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, wiretap.MaxBody))
@@ -199,6 +200,15 @@ func (c *Classroom) callAt(ctx context.Context, method, address string, present 
 		text = strings.ToValidUTF8(text[:maxAnswer], "") + " …"
 	}
 	return Answer{resp.StatusCode, strings.Join(resp.Header.Values("WWW-Authenticate"), ", "), text}, nil
+}
+
+// unaddressed is an error of an HTTP client's without the address, in which there may
+// be a token: it goes to the log.
+func unaddressed(err error) error {
+	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
 }
 
 // Code is the error code of a challenge: error="insufficient_scope" (RFC 6750

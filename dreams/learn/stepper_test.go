@@ -184,3 +184,21 @@ func TestOldRunsMakeWay(t *testing.T) {
 		}
 	})
 }
+
+// The log of a run that ends holds no token, though one stood in an address.
+func TestARunThatEndsLogsNoAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := emptyClassroom()
+		var log strings.Builder
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+		c.Back = roundTripper(func(*http.Request) (*http.Response, error) { return nil, errTooLong })
+		run := beginStepping(c, "1", func(ctx context.Context, _ *Run) error {
+			_, err := c.Call(ctx, mePath+"?access_token=eyJ", "eyJ")
+			return err
+		})
+		synctest.Wait()
+		if run.State() != Done || !strings.Contains(log.String(), "a lesson ended early") || strings.Contains(log.String(), "eyJ") {
+			t.Errorf("it is %s: %s", run.State(), log.String())
+		}
+	})
+}

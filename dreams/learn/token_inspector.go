@@ -316,7 +316,7 @@ func (c *Classroom) judge(ctx context.Context, recording *wiretap.Recording, t e
 		view.Verdict = page.Verdict{Mark: views.Browser, Words: "Not verified: " + trouble(err)}
 		return
 	}
-	view.Sent = page.SentToken{Request: got.Request, Scheme: got.Scheme, Status: status(got.Status), Challenge: got.Challenge, Body: indented(got.Body), Proof: key != nil}
+	view.Sent = page.SentToken{Request: got.Request, Scheme: got.Scheme, Status: status(got.Status), Challenge: got.Challenge, Body: indented(got.Body), Proof: key != nil, Heard: got.Heard}
 	for _, check := range got.Checks {
 		view.Checks = append(view.Checks, c.checkView(check))
 	}

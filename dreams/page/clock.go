@@ -24,4 +24,5 @@ var ends = []struct{ by, what, shown string }{
 	{"1 hour", "An access token; a consent that was given once", "401 invalid_token: Acme’s check “token has not expired” refuses it."},
 	{"1 day", "A sign-in at Acme’s accounts that was not to be kept", "You sign in again."},
 	{"30 days", "A consent for 30 days, and every token that came of it", "invalid_grant: Dreams asks to be connected again."},
+	{"90 days", "The signing keys; a refresh token that nobody used", "The next keys are in the JWKS, and sign a day later; the old ones stay in it until their last token has ended."},
 }

@@ -200,7 +200,7 @@ func Clock(f views.Frame, v ClockView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</tbody></table><p class=\"small muted\">These are the times that the programs come with. AUTHORIZATION_CODE_TTL, ACCESS_TOKEN_TTL and REFRESH_TOKEN_TTL set others, and an application may have asked for shorter ones.</p><h2>Whose clock it is</h2><p>It is <b>one clock for the room</b>: for Acme’s accounts, for Acme, for Dreams, and for everybody who has them open. It is not one for each run: a check asks its program what time it is and does not know whose run it judges. A check that did would be another check than the one that runs where nobody watches.</p><p>Two things keep the world’s time: how long a run is watched, and your session at Dreams, so that you find your runs again.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</tbody></table><p class=\"small muted\">These are the times that the programs come with. AUTHORIZATION_CODE_TTL, ACCESS_TOKEN_TTL, REFRESH_TOKEN_TTL and KEY_ROTATION set others, and an application may have asked for shorter ones.</p><h2>Whose clock it is</h2><p>It is <b>one clock for the room</b>: for Acme’s accounts, for Acme, for Dreams, and for everybody who has them open. It is not one for each run: a check asks its program what time it is and does not know whose run it judges. A check that did would be another check than the one that runs where nobody watches.</p><p>Two things keep the world’s time: how long a run is watched, and your session at Dreams, so that you find your runs again.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

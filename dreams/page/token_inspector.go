@@ -113,6 +113,7 @@ func (v Verdict) glyph() string {
 type SentToken struct {
 	Request, Scheme, Status, Challenge, Body string
 	Proof                                    bool
+	Heard                                    bool // Acme told what it checked
 }
 
 // CheckView is a check that somebody ran.

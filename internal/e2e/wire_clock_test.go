@@ -127,6 +127,32 @@ func TestAConsentEndsWhenTheRoomsClockIsMoved(t *testing.T) {
 	}
 }
 
+// OIDC Core §10.1.1: keys are replaced by schedule. Once the clock is right again the
+// server signs with what it has, and Acme takes it.
+func TestKeysAreReplacedWhenTheRoomsClockIsMoved(t *testing.T) {
+	w := New(t, Options{})
+	b := NewBrowser(t)
+	_, before := w.machineToken(t)
+	for range 4 {
+		w.moveClock(t, b, "720h")
+	}
+	waitFor(t, within, "the next keys are published", func() bool { return len(w.kids(t)) == 4 })
+	w.moveClock(t, b, "24h") // they sign when everybody has had time to read them
+	kid := w.waitForKey(t, before)
+	if !slices.Contains(w.kids(t), kid) {
+		t.Errorf("%s is not in the JWKS: %v", kid, w.kids(t))
+	}
+	good := func(when string) {
+		t.Helper()
+		if got := w.API(t, "GET", "/me", w.Tokens(t, "alice", "openid profile").String("access_token"), ""); got.Status != 200 {
+			t.Errorf("%s: %s", when, got.Refusal())
+		}
+	}
+	good("121 days later")
+	w.moveClock(t, b, "0")
+	good("with the clock put right")
+}
+
 // A program that was started again has the world's time until the room tells it.
 func TestAnAuthserverThatIsStartedAgainLearnsTheRoomsTime(t *testing.T) {
 	w := New(t, Options{Only: []string{"authserver", "dreams"}})

@@ -15,6 +15,7 @@ import (
 	"example.com/acme-dreams/acme/bearer"
 	"example.com/acme-dreams/dreams/learn"
 	"example.com/acme-dreams/internal/check"
+	"example.com/acme-dreams/internal/wiretap"
 )
 
 // inspect pastes a token, or presses something on its page.
@@ -77,6 +78,29 @@ func TestATokenIsTakenApartAndJudgedByAcme(t *testing.T) {
 		page := b.Form(b.Get(w.Dreams+"/inspector"), "token").With(url.Values{"token": {bad}}).Submit()
 		if page.Status != http.StatusUnprocessableEntity || strings.Contains(page.Body, "<script>alert") {
 			t.Errorf("%.20q: %d", bad, page.Status)
+		}
+	}
+}
+
+// Without Acme, or where it does not tell, nothing is claimed.
+func TestWhatIsNotHeardIsNotClaimed(t *testing.T) {
+	for name, o := range map[string]struct {
+		Options
+		says string
+	}{
+		"Acme is away": {Options{Only: []string{"authserver", "dreams"}}, "– Not verified: Acme’s API cannot be reached just now"},
+		"Acme does not tell": {Options{Resource: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == wiretap.Path {
+				http.NotFound(w, r)
+			}
+		})}, "– Not verified: Acme answered 200 OK, and did not tell us what it checked"},
+	} {
+		w := New(t, o.Options)
+		b := NewBrowser(t)
+		page := w.inspect(t, b, url.Values{"token": {w.Tokens(t, "alice", "profile").String("access_token")}})
+		saysAll(t, page, "Readable by anyone", o.says)
+		if strings.Contains(page, "✓ passed") || strings.Contains(page, "✓ Verified") {
+			t.Errorf("%s: it claims something", name)
 		}
 	}
 }

@@ -4,17 +4,20 @@
 // and refused.
 //
 //	lesson.go     what a lesson is
-//	lessons.go    which there are: one line each
+//	lessons.go    which there are: one line each; choice.go: which one somebody needs
+//	classroom.go  the pages and the form that runs a lesson; show.go: what they show
 //	run.go        what a lesson has at hand while it runs
 //	result.go     what came of it, and where that is kept: in memory, for one browser
 //	runs.go       the runs of a browser, and what others may know of one while it goes on
 //	stepper.go    a run that stops before each message, and what happens to it in the end
 //	press.go      what the buttons on its page do; edit.go: a message that is changed
 //	side.go       its steps, and what waits; compare.go: two runs beside one another
-//	classroom.go  the pages and the form that runs a lesson
-//	token.go      what a token says, in words
-//	excerpt.go    a piece of package flow, beside the messages
+//	wire.go       the page of a run, and the stream of its rows; inspector.go: one row
+//	export.go     a run that is taken away, or brought along
 //	lab.go        the client that registers itself, and what its lessons have at hand
+//	token.go      what a token says, in words; excerpt.go: a piece of package flow
+//	clock.go      the room's clock
+//	token_inspector.go  a token taken apart and judged: token_view.go, trial.go, tamper.go, three_ways.go
 //	one file for each lesson: pkce.go, client_credentials.go, …
 //
 // # To add a lesson
@@ -27,14 +30,15 @@
 //
 // Run is called by the form on the lesson's page (POST /learn/{slug}). Its
 // context carries a recording, so whatever is sent through c.Back or a grant of
-// package flow with that context appears among the messages; there is nothing
-// to do for it. Run tells the rest to its *Run:
+// package flow with that context appears among the messages, and waits there when
+// somebody steps through the run; there is nothing to do for it. Run tells the rest
+// to its *Run:
 //
 //	run.Say("…")                 a caption for the next message
+//	run.Tell("…", "…")           the same, with what the message proves
 //	run.Recording.Browser(…)     a step of the browser’s, which no program hears
 //	run.Decode("…", token)       a token to be taken apart
 //	run.Answer("…", answer)      what Acme said; c.Call(ctx, path, token) asks it
-//	run.Tell("…", "…")           the same, with what the message proves
 //	run.Refused(…)               something that cannot be done, and who said no
 //	run.Note("…")                a remark below the messages
 //	run.Invite(…)                something to do in another tab

@@ -1,6 +1,7 @@
 // Package wire makes of what was recorded of a run what people look at: the rows
-// of a sequence diagram, what each message carries, and which way a value went.
-// It derives all of it from the record and invents nothing: what the page says
+// of a sequence diagram, what each message carries, and which way a value went;
+// the same message by curl or in Go; and the files in which a run is taken away. It
+// derives all of it from the record and invents nothing: what the page says
 // has happened.
 package wire
 

@@ -1,5 +1,6 @@
-// Package wiretap records the HTTP messages of one run, so that people can see
-// them: what the browser carries and what servers say to one another.
+// Package wiretap records the HTTP messages of one run, and what was checked, so
+// that people can see them: what the browser carries and what servers say to one
+// another.
 //
 // A Recording travels in a context: whatever Dreams sends for a run is written
 // down. A Tap in each program hears what the program receives, sends and checks,
@@ -8,7 +9,9 @@
 //
 // The recordings are in Dreams, the room where people watch. It tells the other
 // programs what to listen for, and they send what they hear to the one address
-// that they were configured with, whoever asked.
+// that they were configured with, whoever asked. What could not be heard is a Gap.
+// A Gate, where a run has one, holds each message until somebody lets it go. The
+// Clock is the room's: one for all programs.
 //
 // What is recorded is a working token or code, so a Recording belongs into
 // memory, for the person whose run it was, and not for long. Passwords are left

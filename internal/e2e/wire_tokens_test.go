@@ -171,6 +171,13 @@ func TestATokenOfARunIsRefreshed(t *testing.T) {
 	if next == token || next == "" {
 		t.Error("it is the same token")
 	}
+	// Who verifies an ID token is Dreams, when it comes: by checks that it ran.
+	link := regexp.MustCompile(`value="([0-9a-f]+ id_token)"`).FindStringSubmatch(page.Body)
+	if link == nil {
+		t.Fatal("the ID token is not offered")
+	}
+	saysAll(t, w.inspect(t, b, url.Values{"from": {link[1]}, "token": nil}), "ID token of your run", "An ID token is for the app", "typ is at+jwt ✕ refused",
+		"What Dreams checked when it came", "ID token: nonce is the one that we sent ✓ passed OIDC Core §3.1.3.7 checkNonce")
 	// The one before is good to its end, and the run has one more refresh token to spend.
 	saysAll(t, w.inspect(t, b, url.Values{"token": {token}}), "✓ Verified")
 	again := b.Form(refreshed, "change").With(url.Values{"action": {"refresh"}}).Submit()

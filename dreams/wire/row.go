@@ -59,6 +59,8 @@ type Row struct {
 // ID is the row's anchor.
 func (r Row) ID() string { return "m" + strconv.Itoa(r.N) }
 
+func (r Row) answers() bool { return r.Kind == Response || r.Kind == Redirect }
+
 // Rows are the lines of a record, in the order of time.
 func Rows(record wiretap.Record) []Row {
 	var all []Row
@@ -82,7 +84,12 @@ func Rows(record wiretap.Record) []Row {
 	for _, g := range record.Gaps {
 		all = append(all, Row{Kind: Missing, At: g.At, From: g.Party, To: g.Party, Label: gap(g), Line: g.Why, Exchange: -1, Next: -1})
 	}
-	slices.SortStableFunc(all, func(a, b Row) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(all, func(a, b Row) int {
+		if order := a.At.Compare(b.At); order != 0 || !a.answers() || !b.answers() {
+			return order
+		}
+		return b.Exchange - a.Exchange // at the same time: what was asked last is answered first
+	})
 	all = firstTime(all)
 	for i := range all {
 		all[i].N = i + 1

@@ -31,6 +31,11 @@ const rows = (from, fresh) => {
   old.slice(fresh.length).forEach((row) => row.remove());
 };
 
+// What sticks below the caption has to know how high that is.
+new ResizeObserver(() => {
+  document.documentElement.style.setProperty("--cap", `${document.querySelector("#cap").offsetHeight}px`);
+}).observe(document.querySelector("#cap").parentElement);
+
 // One line is said for many rows, at most every two seconds.
 let saying;
 const say = () => {

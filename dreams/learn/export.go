@@ -106,7 +106,7 @@ func (c *Classroom) exportPage(e echo.Context, _ Visit) error {
 	all := inspect.New(f.Record, rows)
 	for _, r := range rows {
 		if in, ok := all.Row(r.N); ok {
-			v.Rows = append(v.Rows, page.InspectorView{Inspection: in, Reveal: true, Link: func(row int, _ string, _ bool) string { return to(row) }})
+			v.Rows = append(v.Rows, page.InspectorView{Inspection: in, Reveal: true, Still: true, Link: func(row int, _ string, _ bool) string { return to(row) }})
 		}
 	}
 	var html bytes.Buffer

@@ -25,6 +25,7 @@ type InspectorView struct {
 	inspect.Inspection
 	Tab    string // one of Tabs
 	Reveal bool   // secrets are shown
+	Still  bool   // nothing can be switched: it stands in a file
 	Follow string // the value that is followed; empty: none
 	// Link is where a row is, with a tab and with secrets shown or not.
 	Link func(row int, tab string, reveal bool) string

@@ -551,7 +551,7 @@ func inspectorAnnotated(v InspectorView) templ.Component {
 				}
 			}
 		}
-		if v.hidden() {
+		if v.hidden() && !v.Still {
 			templ_7745c5c3_Err = inspectorSecrets(v).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -117,6 +117,7 @@ func TestARunIsTakenAwayAndShownElsewhere(t *testing.T) {
 		says(t, page.Body, "Brought along", "nothing of it is sent", `id="m`+number(len(rows))+`"`)
 		saysNot(t, page.Body, "Step through", "Start again")
 
+		saysNot(t, b.Get(address+".html").Body, "Mask secrets", "Show secrets", "<script", "http-equiv=\"refresh", "src=\"http")
 		with := b.Get(address + ".json?secrets=1").Body
 		if !strings.Contains(with, `"secrets": true`) || !strings.Contains(with, one) {
 			t.Error("with its secrets it has none")

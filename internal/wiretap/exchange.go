@@ -18,6 +18,9 @@ const (
 	Somebody Party = "X"
 )
 
+// ours tells whether it is a program of ours.
+func (p Party) ours() bool { return p == Client || p == AuthorizationServer || p == ResourceServer }
+
 // Exchange is a request and its answer. Both ends may tell of the same one: the
 // sender knows why it was sent, the receiver what was checked.
 type Exchange struct {
@@ -41,6 +44,7 @@ type Exchange struct {
 	Duration time.Duration `json:"duration"` // nanoseconds
 
 	SentBy    string  `json:"sent_by,omitempty"`    // the function that sent it, as package runtime names it
+	Edited    bool    `json:"-"`                    // somebody changed it before it left
 	SentAt    string  `json:"sent_at,omitempty"`    // its file and line: "dreams/flow/dpop.go:42"
 	Route     string  `json:"route,omitempty"`      // the receiver's route: "/learn/:slug"
 	HandledBy string  `json:"handled_by,omitempty"` // the function that answered it, as package runtime names it

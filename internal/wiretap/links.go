@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,67 +18,116 @@ var linking = []string{
 	"access_token", "refresh_token", "id_token_hint", "logout_token", "registration_access_token", "auth_req_id",
 }
 
+// leastLink keeps apart what ties from what everybody might type: "1" is no state.
+// mostLinks is how many values tie one exchange.
+const (
+	leastLink = 8
+	mostLinks = 64
+)
+
 // links are the hashes of what ties an exchange to others. Of a value that may
 // be a working secret nothing else leaves a program.
-func links(e Exchange) []string {
-	var all []string
-	add := func(name, value string) {
-		if value == "" || value == Withheld {
-			return
-		}
-		if slices.Contains(linking, name) {
-			all = append(all, Link(value))
-		}
-		if claims, is := claims(value); is {
-			for _, name := range []string{"jti", "nonce", "state"} {
-				if text, is := claims[name].(string); is && text != "" {
-					all = append(all, Link(text))
-				}
-			}
+//
+// An exchange is known by what was asked. It teaches what the answer made: whoever
+// asks may name any value, also one that they saw on somebody else's screen, and
+// must not come to hear what belongs to it. What a program of ours sends of its own
+// accord it may name, too.
+func links(e Exchange) (known, teaches []string) {
+	asked := newTies()
+	asked.address(e.URL)
+	asked.body(e.Request)
+	if scheme, token, is := strings.Cut(e.Request.Header.Get("Authorization"), " "); is && scheme != "Basic" {
+		asked.add("access_token", token)
+	}
+	answered := newTies()
+	answered.address(e.Response.Header.Get("Location"))
+	answered.body(e.Response)
+	for _, l := range answered.all {
+		if !asked.has[l] {
+			teaches = append(teaches, l)
 		}
 	}
-	form := func(values url.Values) {
-		for name, vs := range values {
-			for _, v := range vs {
-				add(name, v)
-			}
-		}
-	}
-	for _, address := range []string{e.URL, e.Response.Header.Get("Location")} {
-		if u, err := url.Parse(address); err == nil {
-			form(u.Query())
-			if fragment, err := url.ParseQuery(u.Fragment); err == nil {
-				form(fragment)
-			}
-		}
-	}
-	for _, half := range []Half{e.Request, e.Response} {
-		switch mediaType(half.Header) {
-		case formType:
-			if values, err := url.ParseQuery(half.Body); err == nil {
-				form(values)
-			}
-		case "application/json":
-			var object map[string]any
-			if json.Unmarshal([]byte(half.Body), &object) == nil {
-				for name, value := range object {
-					if text, is := value.(string); is {
-						add(name, text)
-					}
-				}
-			}
-		case "application/secevent+jwt":
-			add("jwt", half.Body)
-		}
-	}
-	if _, token, is := strings.Cut(e.Request.Header.Get("Authorization"), " "); is && !strings.HasPrefix(e.Request.Header.Get("Authorization"), "Basic ") {
-		add("access_token", token)
+	known = asked.all
+	if e.ToldBy == e.From && !e.Edited {
+		teaches = append(teaches, asked.all...)
 	}
 	if e.Trace != "" {
-		all = append(all, traceLink(e.Trace))
+		known = append(known, traceLink(e.Trace))
+		if e.ToldBy == e.From || !e.From.ours() { // not what somebody says that it is
+			teaches = append(teaches, traceLink(e.Trace))
+		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return known, teaches
+}
+
+// ties are links as they are found.
+type ties struct {
+	all []string
+	has map[string]bool
+}
+
+func newTies() *ties { return &ties{has: map[string]bool{}} }
+
+func (t *ties) value(value string) {
+	if l := Link(value); len(value) >= leastLink && !t.has[l] && len(t.all) < mostLinks {
+		t.all, t.has[l] = append(t.all, l), true
+	}
+}
+
+func (t *ties) add(name, value string) {
+	if value == "" || value == Withheld {
+		return
+	}
+	if slices.Contains(linking, name) {
+		t.value(value)
+	}
+	if claims, is := claims(value); is {
+		for _, name := range []string{"jti", "nonce", "state"} {
+			if text, is := claims[name].(string); is {
+				t.value(text)
+			}
+		}
+	}
+}
+
+func (t *ties) form(values url.Values) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, v := range values[name] {
+			t.add(name, v)
+		}
+	}
+}
+
+func (t *ties) address(address string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return
+	}
+	t.form(u.Query())
+	if fragment, err := url.ParseQuery(u.Fragment); err == nil {
+		t.form(fragment)
+	}
+}
+
+func (t *ties) body(half Half) {
+	switch mediaType(half.Header) {
+	case formType:
+		if values, err := url.ParseQuery(half.Body); err == nil {
+			t.form(values)
+		}
+	case "application/json":
+		var object map[string]any
+		if json.Unmarshal([]byte(half.Body), &object) != nil {
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			if text, is := object[name].(string); is {
+				t.add(name, text)
+			}
+		}
+	case "application/secevent+jwt":
+		t.add("jwt", half.Body)
+	}
 }
 
 // Link is the name by which programs speak of a value without saying it.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -119,11 +120,8 @@ func (t *Tap) received(r *http.Request) Exchange {
 	default:
 		e.From = Somebody
 	}
-	if e.ID == "" || e.From == Browser || e.From == Somebody {
-		e.ID = newID(8) // a stranger's word for it could be another's
-	}
-	if e.Trace == "" {
-		e.Trace = newID(16)
+	if !e.From.ours() {
+		e.ID, e.Trace = newID(8), newID(16) // a stranger's word for it could be another's
 	}
 	e.Request.Header.Set("Host", r.Host)
 	return e
@@ -138,7 +136,8 @@ func browses(h http.Header) bool {
 func (t *Tap) heard(e Exchange, whose *Recording) {
 	if whose != nil {
 		whose.Receive(e)
-		fresh, before := t.matcher.watch(whose.ID, "", links(e), t.world())
+		_, teaches := links(e)
+		fresh, before := t.matcher.watch(whose.ID, whose.Trace, teaches, t.world())
 		for _, f := range append(before, found{run: whose.ID, newLinks: fresh}) {
 			t.found(f)
 		}
@@ -274,9 +273,11 @@ func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
+		before, was, headers := req.Method+" "+req.URL.String(), string(body), req.Header
 		if body, err = apply(req, changed); err != nil {
 			return nil, err
 		}
+		e.Edited = before != req.Method+" "+req.URL.String() || was != string(body) || !maps.EqualFunc(headers, req.Header, slices.Equal)
 		// A request of its own: the caller's may have been given up while it was held.
 		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 		defer cancel()
@@ -286,7 +287,9 @@ func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if len(body) > 0 {
 		req.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	t.name(req.Header, e)
+	if e.To.ours() { // nobody else learns what would get them into the run
+		t.name(req.Header, e)
+	}
 	e.Method, e.URL, e.Start = req.Method, withheldQuery(req.URL), t.now()
 	began := t.world()
 	e.Request.Header = withheldHeader(req.Header)
@@ -381,9 +384,6 @@ func parseTrace(h http.Header) (trace, span string, from Party) {
 				return parts[0], parts[1], Party(parts[2])
 			}
 		}
-	}
-	if parts := strings.Split(h.Get("traceparent"), "-"); len(parts) >= 4 && isHex(parts[1], 32) {
-		return parts[1], "", ""
 	}
 	return "", "", ""
 }

@@ -21,8 +21,11 @@ import (
 // Largest is how many bytes a path takes: httpserver.Settings.
 func Largest(path string) int64 {
 	const form = 64 << 10 // what stands around the file
-	if path == "/runs" {
+	switch path {
+	case "/runs":
 		return wire.MaxFile + form
+	case wiretap.Path:
+		return wiretap.MaxDelivery
 	}
 	return 0
 }

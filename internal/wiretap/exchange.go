@@ -94,3 +94,24 @@ func both(a, b Exchange) Exchange {
 	}
 	return a
 }
+
+// size is how much memory an exchange takes, about: strings, and what holds them.
+func (e *Exchange) size() int {
+	const each = 64
+	bytes := 1000 + len(e.URL) + len(e.Caption) + len(e.Err)
+	for _, half := range []Half{e.Request, e.Response} {
+		bytes += len(half.Body)
+		for name, values := range half.Header {
+			bytes += each + len(name)
+			for _, value := range values {
+				bytes += each/2 + len(value)
+			}
+		}
+	}
+	for _, c := range e.Checks {
+		bytes += c.size()
+	}
+	return bytes
+}
+
+func (c Check) size() int { return 128 + len(c.Name) + len(c.Source) + len(c.Refusal) }

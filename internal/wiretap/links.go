@@ -18,12 +18,8 @@ var linking = []string{
 	"access_token", "refresh_token", "id_token_hint", "logout_token", "registration_access_token", "auth_req_id",
 }
 
-// leastLink keeps apart what ties from what everybody might type: "1" is no state.
 // mostLinks is how many values tie one exchange.
-const (
-	leastLink = 8
-	mostLinks = 64
-)
+const mostLinks = 64
 
 // links are the hashes of what ties an exchange to others. Of a value that may
 // be a working secret nothing else leaves a program.
@@ -69,7 +65,7 @@ type ties struct {
 func newTies() *ties { return &ties{has: map[string]bool{}} }
 
 func (t *ties) value(value string) {
-	if l := Link(value); len(value) >= leastLink && !t.has[l] && len(t.all) < mostLinks {
+	if l := Link(value); value != "" && !t.has[l] && len(t.all) < mostLinks {
 		t.all, t.has[l] = append(t.all, l), true
 	}
 }

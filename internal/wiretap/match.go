@@ -14,7 +14,7 @@ const (
 	ringAge       = 30 * time.Second
 	watchedFor    = 20 * time.Minute // after the run was last spoken of
 	maxWatched    = MaxRuns
-	maxLinks      = 2000
+	maxLinks      = 500
 )
 
 // matcher finds the runs that an exchange belongs to.
@@ -32,11 +32,12 @@ type watched struct {
 }
 
 type held struct {
-	e     Exchange
-	links []string
-	at    time.Time
-	given []string // the runs that have it
-	bytes int
+	e       Exchange
+	known   []string
+	teaches []string
+	at      time.Time
+	given   []string // the runs that have it
+	bytes   int
 }
 
 // found is an exchange of a run, and what it adds to how we know the run.
@@ -97,22 +98,33 @@ func (w *watched) learn(links []string) (fresh []string) {
 
 // offer keeps an exchange, and finds whose it is.
 func (m *matcher) offer(e Exchange, now time.Time) []found {
-	h := &held{e: e, links: links(e), at: now, bytes: len(e.URL) + len(e.Request.Body) + len(e.Response.Body) + 500}
+	h := &held{e: e, at: now, bytes: e.size()}
+	h.known, h.teaches = links(e)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ring, m.bytes = append(m.ring, h), m.bytes+h.bytes
 	for len(m.ring) > ringExchanges || m.bytes > ringBytes || (len(m.ring) > 0 && now.Sub(m.ring[0].at) > ringAge) {
 		m.bytes -= m.ring[0].bytes
+		m.ring[0] = nil
 		m.ring = m.ring[1:]
 	}
 	var all []found
 	for _, id := range m.whose(h) {
-		h.given = append(h.given, id)
-		fresh := m.runs[id].learn(h.links)
-		all = append(all, found{id, h.e, fresh})
-		all = append(all, m.follow(id, m.runs[id], fresh)...)
+		f := h.give(id, m.runs[id])
+		all = append(all, f)
+		all = append(all, m.follow(id, m.runs[id], f.newLinks)...)
 	}
 	return inOrder(all)
+}
+
+// give gives an exchange to a run.
+func (h *held) give(run string, w *watched) found {
+	h.given = append(h.given, run)
+	e := h.e
+	if e.ToldBy == e.To && e.From.ours() && !w.links[traceLink(e.Trace)] {
+		e.From = Somebody // it says who it is, and nothing speaks for it
+	}
+	return found{run, e, w.learn(h.teaches)}
 }
 
 // whose are the runs that an exchange belongs to: by the trace that it names, where
@@ -123,7 +135,7 @@ func (m *matcher) whose(h *held) (all []string) {
 		switch {
 		case w.trace != "" && w.trace == h.e.Trace:
 			return []string{id}
-		case slices.ContainsFunc(h.links, func(l string) bool { return w.links[l] }):
+		case slices.ContainsFunc(h.known, func(l string) bool { return w.links[l] }):
 			all = append(all, id)
 		}
 	}
@@ -136,14 +148,13 @@ func (m *matcher) follow(run string, w *watched, learned []string) (all []found)
 	for len(learned) > 0 {
 		var more []string
 		for _, h := range m.ring {
-			known := slices.ContainsFunc(h.links, func(l string) bool { return slices.Contains(learned, l) })
+			known := slices.ContainsFunc(h.known, func(l string) bool { return slices.Contains(learned, l) })
 			if !known || slices.Contains(h.given, run) || !slices.Contains(m.whose(h), run) {
 				continue
 			}
-			h.given = append(h.given, run)
-			fresh := w.learn(h.links)
-			all = append(all, found{run, h.e, fresh})
-			more = append(more, fresh...)
+			f := h.give(run, w)
+			all = append(all, f)
+			more = append(more, f.newLinks...)
 		}
 		learned = more
 	}
@@ -160,6 +171,13 @@ func (m *matcher) drop(run string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.runs, run)
+}
+
+// reset forgets every run, and what was heard.
+func (m *matcher) reset() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.runs, m.ring, m.bytes = nil, nil, 0
 }
 
 // forget drops runs of which nobody has spoken for long; the caller holds the lock.

@@ -58,23 +58,29 @@ type heard struct {
 // Member is a program that people in the room listen to.
 type Member struct {
 	*Tap
-	room    string // where what is heard goes: the one address that was configured
-	back    *http.Client
-	clock   *Clock
-	log     *slog.Logger
-	queue   chan heard
-	lost    atomic.Int64
-	mu      sync.Mutex
-	key     string
-	refused time.Time // when a stranger last gave an order
+	room   string // where what is heard goes: the one address that was configured
+	back   *http.Client
+	clock  *Clock
+	log    *slog.Logger
+	queue  chan heard
+	bytes  atomic.Int64 // in the queue
+	lost   atomic.Int64
+	asking chan struct{} // whether an order is the room's
+	mu     sync.Mutex
+	key    string
 }
 
-// queued is how much a program keeps that the room has not taken yet.
-const queued = 512
+// queued and queuedBytes are how much a program keeps that the room has not taken
+// yet; askers is how many strangers' orders the room is asked about at once.
+const (
+	queued      = 512
+	queuedBytes = 8 << 20
+	askers      = 8
+)
 
 // NewMember makes the tap of a program; room is the public URL of Dreams.
 func NewMember(party Party, clock *Clock, room string, to func(*url.URL) Party, back http.RoundTripper, log *slog.Logger) *Member {
-	m := &Member{room: room, back: direct(back, 2*time.Second), clock: clock, log: log, queue: make(chan heard, queued)}
+	m := &Member{room: room, back: direct(back, 2*time.Second), clock: clock, log: log, queue: make(chan heard, queued), asking: make(chan struct{}, askers)}
 	m.Tap = newTap(party, clock.Now, to, m.keep)
 	m.world = clock.Base
 	return m
@@ -88,11 +94,16 @@ func direct(back http.RoundTripper, timeout time.Duration) *http.Client {
 // keep puts something for the room into the queue. Where that is full the
 // request that is being heard does not wait for it.
 func (m *Member) keep(f found) {
-	select {
-	case m.queue <- heard{f.run, f.e, f.newLinks}:
-	default:
-		m.lost.Add(1)
+	size := int64(f.e.size())
+	if m.bytes.Add(size) <= queuedBytes {
+		select {
+		case m.queue <- heard{f.run, f.e, f.newLinks}:
+			return
+		default:
+		}
 	}
+	m.bytes.Add(-size)
+	m.lost.Add(1)
 }
 
 // Order answers the room's orders. Anybody may send one: an order counts once
@@ -116,6 +127,9 @@ func (m *Member) Order(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "say it all: this program does not know you yet", http.StatusConflict)
 		return
 	}
+	if o.Fresh {
+		m.matcher.reset()
+	}
 	m.clock.set(time.Duration(o.Ahead) * time.Millisecond)
 	for run, what := range o.Runs {
 		if what.Over {
@@ -133,15 +147,24 @@ func (m *Member) Order(w http.ResponseWriter, r *http.Request) {
 
 var errStranger = errors.New("wiretap: the order is not the room's")
 
-// trust asks Dreams about a key that we do not know.
+var errBusy = errors.New("wiretap: too many orders of strangers at once")
+
+// trust asks Dreams about a key that we do not know. Strangers may make us ask, and
+// neither wait for one another nor let the room wait, whose key we know.
 func (m *Member) trust(ctx context.Context, o order) (fresh bool, err error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.key != "" && subtle.ConstantTimeCompare([]byte(m.key), []byte(o.Key)) == 1 {
+	known := m.key != "" && subtle.ConstantTimeCompare([]byte(m.key), []byte(o.Key)) == 1
+	m.mu.Unlock()
+	if known {
 		return false, nil
 	}
-	if time.Since(m.refused) < 100*time.Millisecond { // whoever guesses does not make us ask
-		return false, errStranger
+	select {
+	case m.asking <- struct{}{}:
+		defer func() { <-m.asking }()
+	case <-time.After(readyWithin):
+		return false, errBusy
+	case <-ctx.Done():
+		return false, ctx.Err()
 	}
 	sum := sha256.Sum256([]byte(o.Key))
 	status, err := m.post(ctx, ConfirmPath, "", map[string]string{"party": string(m.party), "key_sha256": hex.EncodeToString(sum[:])})
@@ -149,9 +172,10 @@ func (m *Member) trust(ctx context.Context, o order) (fresh bool, err error) {
 		return false, err
 	}
 	if status != http.StatusNoContent {
-		m.refused = time.Now()
 		return false, errStranger
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.key = o.Key
 	return true, nil
 }
@@ -175,13 +199,24 @@ func (m *Member) Work(ctx context.Context) {
 	}
 }
 
-// most is how much goes in one delivery.
-const most = 4
+// most and mostBytes are how much goes in one delivery.
+const (
+	most      = 4
+	mostBytes = MaxBody
+)
+
+// MaxDelivery is the largest delivery, in bytes: JSON writes some characters with six.
+const MaxDelivery = 2 << 20
 
 func (m *Member) deliver(ctx context.Context, first heard) {
 	d := delivery{Party: m.party, Heard: []heard{first}, Lost: int(m.lost.Swap(0))}
-	for len(d.Heard) < most && len(m.queue) > 0 {
-		d.Heard = append(d.Heard, <-m.queue)
+	bytes := first.Exchange.size()
+	m.bytes.Add(-int64(bytes))
+	for len(d.Heard) < most && bytes < mostBytes && len(m.queue) > 0 {
+		next := <-m.queue
+		size := next.Exchange.size()
+		d.Heard, bytes = append(d.Heard, next), bytes+size
+		m.bytes.Add(-int64(size))
 	}
 	m.mu.Lock()
 	key := m.key

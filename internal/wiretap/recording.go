@@ -8,9 +8,13 @@ import (
 	"time"
 )
 
-// MaxExchanges is how many exchanges one Recording holds; later ones are
+// MaxExchanges and MaxBytes are how much one Recording holds; what comes later is
 // counted and dropped.
-const MaxExchanges = 300
+const (
+	MaxExchanges = 300
+	MaxBytes     = 2 << 20
+	maxGaps      = 100
+)
 
 // Recording is the exchanges of one run. A nil one records nothing, and its
 // methods may be called all the same.
@@ -29,6 +33,8 @@ type Recording struct {
 	checks    []Check
 	gaps      []Gap
 	dropped   int
+	bytes     int
+	grown     func() // tells the room; nil: none
 	changes   int
 	changed   chan struct{} // closed at the next change
 }
@@ -112,6 +118,13 @@ func (r *Recording) Receive(e Exchange) {
 	if r == nil {
 		return
 	}
+	r.receive(e)
+	if r.grown != nil {
+		r.grown()
+	}
+}
+
+func (r *Recording) receive(e Exchange) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.change()
@@ -120,16 +133,26 @@ func (r *Recording) Receive(e Exchange) {
 	}
 	if e.ID != "" {
 		for i := range r.exchanges {
-			if r.exchanges[i].ID == e.ID {
-				r.exchanges[i] = both(r.exchanges[i], e)
+			one := &r.exchanges[i]
+			switch {
+			case one.ID != e.ID:
+				continue
+			case one.Route != "" && e.Route != "" && e.ToldBy == e.To: // who received it has told of it already
+				e.ID, e.From = newID(8), Somebody // somebody sent it once more
+			default:
+				r.bytes -= one.size()
+				*one = both(*one, e)
+				r.bytes += one.size()
 				return
 			}
 		}
 	}
-	if len(r.exchanges) >= MaxExchanges {
+	size := e.size()
+	if len(r.exchanges) >= MaxExchanges || r.bytes+size > MaxBytes {
 		r.dropped++
 		return
 	}
+	r.bytes += size
 	r.exchanges = append(r.exchanges, e)
 	slices.SortStableFunc(r.exchanges, func(a, b Exchange) int { return a.Start.Compare(b.Start) })
 }
@@ -140,6 +163,43 @@ func (r *Recording) Load(record Record) {
 	defer r.mu.Unlock()
 	defer r.change()
 	r.exchanges, r.checks, r.gaps, r.dropped = record.Exchanges, record.Checks, record.Gaps, record.Dropped
+	r.bytes = record.Size()
+}
+
+// Size is how much memory a record takes, about.
+func (r Record) Size() (bytes int) {
+	for i := range r.Exchanges {
+		bytes += r.Exchanges[i].size()
+	}
+	for _, c := range r.Checks {
+		bytes += c.size()
+	}
+	for _, g := range r.Gaps {
+		bytes += 100 + len(g.Why)
+	}
+	return bytes
+}
+
+// Size is how much memory the recording takes, about.
+func (r *Recording) Size() int {
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bytes
+}
+
+// empty drops what was recorded, and says so.
+func (r *Recording) empty(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.change()
+	if len(r.exchanges) > 0 {
+		r.gaps = []Gap{{At: at, Party: Client, Lost: len(r.exchanges), Why: "newer runs needed the room"}}
+	}
+	r.dropped += len(r.exchanges)
+	r.exchanges, r.checks, r.bytes = nil, nil, 0
 }
 
 // Checked adds a check.
@@ -147,8 +207,8 @@ func (r *Recording) Checked(c Check) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.change()
-	if len(r.checks) < 4*MaxExchanges {
-		r.checks = append(r.checks, c)
+	if len(r.checks) < 4*MaxExchanges && r.bytes+c.size() <= MaxBytes {
+		r.checks, r.bytes = append(r.checks, c), r.bytes+c.size()
 	}
 }
 
@@ -160,6 +220,10 @@ func (r *Recording) Miss(g Gap) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.change()
+	if last := len(r.gaps) - 1; last+1 >= maxGaps {
+		r.gaps[last].Lost += g.Lost
+		return
+	}
 	r.gaps = append(r.gaps, g)
 }
 

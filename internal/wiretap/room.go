@@ -35,6 +35,10 @@ type Room struct {
 // they stay in memory and are gone with the program.
 const MaxRuns = 200
 
+// maxRoom is how much memory all recordings take together, about. Where it is more,
+// the largest are emptied: an ordinary run has a twentieth of what one may have.
+const maxRoom = 24 << 20
+
 // listened is another program, as the room knows it.
 type listened struct {
 	party Party
@@ -45,7 +49,7 @@ type listened struct {
 	mu      sync.Mutex
 	pending map[string]watching
 	kick    chan struct{}
-	sending sync.Mutex
+	sending turn
 
 	told time.Duration // what it knows of the clock; -1: nobody can say
 }
@@ -60,7 +64,7 @@ func NewRoom(clock *Clock, others map[Party]string, to func(*url.URL) Party, bac
 	for _, party := range []Party{AuthorizationServer, ResourceServer} {
 		r.members = append(r.members, &listened{
 			party: party, url: others[party], key: newID(32), back: direct(back, 2*time.Second),
-			pending: map[string]watching{}, kick: make(chan struct{}, 1), told: -1,
+			pending: map[string]watching{}, kick: make(chan struct{}, 1), sending: make(turn, 1), told: -1,
 		})
 	}
 	return r
@@ -75,15 +79,21 @@ func (r *Room) Open(ctx context.Context, gate Gate) *Recording {
 	if r == nil {
 		return nil
 	}
-	recording := &Recording{ID: newID(8), Trace: newID(16), Gate: gate}
+	recording := &Recording{ID: newID(8), Trace: newID(16), Gate: gate, grown: r.trim}
+	var gone *Recording
 	r.mu.Lock()
 	if len(r.order) >= MaxRuns {
+		gone = r.runs[r.order[0]]
 		delete(r.runs, r.order[0])
 		r.order = r.order[1:]
 	}
 	r.runs[recording.ID] = recording
 	r.order = append(r.order, recording.ID)
 	r.mu.Unlock()
+	if gone != nil {
+		gone.empty(r.now()) // others may still hold it
+		r.unwatch(gone.ID)
+	}
 	r.matcher.watch(recording.ID, recording.Trace, nil, r.world())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWithin)
 	defer cancel()
@@ -110,9 +120,35 @@ func (r *Room) Forget(id string) {
 	delete(r.runs, id)
 	r.order = slices.DeleteFunc(r.order, func(one string) bool { return one == id })
 	r.mu.Unlock()
+	r.unwatch(id)
+}
+
+func (r *Room) unwatch(id string) {
 	r.matcher.drop(id)
 	for _, m := range r.members {
 		m.tell(id, watching{Over: true})
+	}
+}
+
+// trim empties the largest recordings while all together are too large.
+func (r *Room) trim() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sizes, all := map[string]int{}, 0
+	for id, one := range r.runs {
+		sizes[id] = one.Size()
+		all += sizes[id]
+	}
+	for all > maxRoom {
+		largest := ""
+		for id, size := range sizes {
+			if largest == "" || size > sizes[largest] {
+				largest = id
+			}
+		}
+		r.runs[largest].empty(r.now())
+		all -= sizes[largest]
+		sizes[largest] = 0
 	}
 }
 
@@ -139,14 +175,15 @@ func (r *Room) IDs() []string {
 // take gives what Dreams heard to its run, and tells the others by what else the
 // run is known.
 func (r *Room) take(f found) {
+	recording := r.Recording(f.run)
 	if f.e.ID != "" {
-		r.Recording(f.run).Receive(f.e)
+		recording.Receive(f.e)
 	}
-	if len(f.newLinks) == 0 {
+	if recording == nil || len(f.newLinks) == 0 {
 		return
 	}
 	for _, m := range r.members {
-		m.tell(f.run, watching{Links: f.newLinks})
+		m.tell(f.run, watching{Trace: recording.Trace, Links: f.newLinks})
 	}
 }
 
@@ -157,7 +194,7 @@ func (r *Room) takeFrom(h heard) {
 		return
 	}
 	recording.Receive(h.Exchange)
-	fresh, before := r.matcher.watch(h.Run, "", h.Links, r.world())
+	fresh, before := r.matcher.watch(h.Run, recording.Trace, h.Links, r.world())
 	for _, f := range append(before, found{run: h.Run, newLinks: fresh}) {
 		r.take(f)
 	}
@@ -180,19 +217,64 @@ func (m *listened) tell(run string, w watching) {
 
 var errDeaf = errors.New("wiretap: the program does not listen")
 
+// turn lets one send at a time. Who has no time to wait for theirs does not.
+type turn chan struct{}
+
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// mostTold is how many links one order has.
+const mostTold = 2000
+
+// parts are orders that are small enough each; the first has what the others do not.
+func (o order) parts() []order {
+	first := o
+	first.Runs = map[string]watching{}
+	all, links := []order{first}, 0
+	for run, w := range o.Runs {
+		if links > 0 && links+len(w.Links) > mostTold {
+			all, links = append(all, order{Key: o.Key, Ahead: o.Ahead, Runs: map[string]watching{}}), 0
+		}
+		all[len(all)-1].Runs[run] = w
+		links += len(w.Links)
+	}
+	return all
+}
+
+// post sends an order, in parts.
+func (m *listened) post(ctx context.Context, o order) (status int, err error) {
+	for _, part := range o.parts() {
+		if status, err = post(ctx, m.back, m.url+Path, "", part); err != nil || status != http.StatusNoContent {
+			break
+		}
+	}
+	return status, err
+}
+
 // send gives a program its orders.
 func (r *Room) send(ctx context.Context, m *listened) error {
-	m.sending.Lock()
+	if err := m.sending.take(ctx); err != nil {
+		return err
+	}
 	defer m.sending.Unlock()
 	m.mu.Lock()
 	ahead := r.clock.Ahead()
 	o := order{Key: m.key, Ahead: ahead.Milliseconds(), Runs: m.pending}
 	m.pending = map[string]watching{}
 	m.mu.Unlock()
-	status, err := post(ctx, m.back, m.url+Path, "", o)
+	status, err := m.post(ctx, o)
 	if err == nil && status == http.StatusConflict { // it has not heard of us, or was started again
 		o.Fresh, o.Runs = true, r.matcher.all()
-		status, err = post(ctx, m.back, m.url+Path, "", o)
+		status, err = m.post(ctx, o)
 	}
 	if err == nil && status == http.StatusNoContent {
 		m.mu.Lock()
@@ -208,6 +290,9 @@ func (r *Room) send(ctx context.Context, m *listened) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for run, w := range o.Runs { // another time
+		if !w.Over && r.Recording(run) == nil || len(m.pending) >= 2*MaxRuns {
+			continue
+		}
 		later := m.pending[run]
 		if later.Trace == "" {
 			later.Trace = w.Trace

@@ -91,7 +91,7 @@ func (t *Tap) Handler(program http.Handler) http.Handler {
 				return
 			}
 			e.Duration = t.world().Sub(began)
-			e.Request.Body, e.Request.Truncated = kept(r.Header, body.heard.Bytes())
+			e.Request.Body, e.Request.Truncated = kept(r.Header, body.text())
 			e.Status, e.Response.Header = answer.status, withheldHeader(w.Header())
 			e.Response.Body, e.Response.Truncated = kept(w.Header(), answer.heard.Bytes())
 			t.heard(e, adopts)
@@ -313,6 +313,8 @@ func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	whole, err := io.ReadAll(io.LimitReader(resp.Body, maxHeld))
 	_ = resp.Body.Close()
 	if err != nil {
+		e.Err = reason(err)
+		done(nil)
 		return nil, err
 	}
 	done(whole[:min(len(whole), MaxBody+1)])

@@ -50,15 +50,18 @@ func reason(err error) string {
 type listener struct {
 	io.ReadCloser
 	heard bytes.Buffer
+	mu    sync.Mutex // of heard: some close while they read
 	once  sync.Once
 	done  func([]byte)
 }
 
 func (l *listener) Read(p []byte) (int, error) {
 	n, err := l.ReadCloser.Read(p)
+	l.mu.Lock()
 	if room := MaxBody + 1 - l.heard.Len(); room > 0 {
 		l.heard.Write(p[:min(n, room)])
 	}
+	l.mu.Unlock()
 	if err != nil {
 		l.finish()
 	}
@@ -70,23 +73,30 @@ func (l *listener) Close() error {
 	return l.ReadCloser.Close()
 }
 
-func (l *listener) finish() { l.once.Do(func() { l.done(l.heard.Bytes()) }) }
+func (l *listener) finish() { l.once.Do(func() { l.done(l.text()) }) }
+
+// text is what was read so far.
+func (l *listener) text() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.heard.Bytes())
+}
 
 // kept is a body as it is recorded.
 func kept(header http.Header, body []byte) (text string, truncated bool) {
-	switch mediaType(header) {
-	case "text/html":
+	kind := mediaType(header)
+	switch {
+	case len(body) == 0:
+		return "", false
+	case kind == "text/html":
 		// A page is for its reader; its forms hold what keeps others from posting them.
 		return title(body), false
-	case "multipart/form-data":
+	case kind == "multipart/form-data", header.Get("Content-Encoding") != "":
 		return Withheld, false
-	}
-	if len(body) > MaxBody {
+	case len(body) > MaxBody:
 		// Half a form or half a document cannot be searched for a password.
-		return string(withheldRaw(header, body[:MaxBody])), true
-	}
-	switch mediaType(header) {
-	case formType:
+		return opaque(body[:MaxBody]), true
+	case kind == formType:
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return Withheld, false
@@ -95,10 +105,20 @@ func kept(header http.Header, body []byte) (text string, truncated bool) {
 			return string(body), false
 		}
 		return form.Encode(), false
-	case "application/json", "application/problem+json":
-		return string(withheldJSON(body)), false
+	case kind == "application/json", strings.HasSuffix(kind, "+json"):
+		return withheldJSON(body), false
 	}
-	return string(body), false
+	return opaque(body), false
+}
+
+// opaque is a body that is of no kind whose names we can tell: what may be a password
+// in it is reason enough.
+func opaque(body []byte) string {
+	text := string(body)
+	if unescaped, err := url.PathUnescape(text); strings.Contains(strings.ToLower(text), "password") || err == nil && strings.Contains(strings.ToLower(unescaped), "password") {
+		return Withheld
+	}
+	return text
 }
 
 // formType is the media type of forms and of most of the protocol's requests.
@@ -114,27 +134,17 @@ func title(page []byte) string {
 	return "(a page: " + html.UnescapeString(title) + ")"
 }
 
-func withheldRaw(header http.Header, body []byte) []byte {
-	switch mediaType(header) {
-	case formType, "application/json":
-		if bytes.Contains(body, []byte("password")) {
-			return []byte(Withheld)
-		}
-	}
-	return body
-}
-
 // never lists the names whose values are not recorded at all: what opens more
 // than this run.
 var never = []string{"password", "new_password", "old_password", "current_password", "repeat_password", "csrf"}
 
 // Unrecorded tells whether a value of this name is never recorded, so that it is
-// not shown either.
-func Unrecorded(name string) bool { return slices.Contains(never, name) }
+// not shown either. Some read names without a look at their case.
+func Unrecorded(name string) bool { return slices.Contains(never, strings.ToLower(name)) }
 
 func withhold(form url.Values) (found bool) {
-	for _, name := range never {
-		if form.Has(name) {
+	for name := range form {
+		if Unrecorded(name) {
 			form[name], found = []string{Withheld}, true
 		}
 	}
@@ -143,33 +153,55 @@ func withhold(form url.Values) (found bool) {
 
 func withheldQuery(u *url.URL) string {
 	query := u.Query()
-	if !withhold(query) {
+	fragment, err := url.ParseQuery(u.Fragment)
+	inQuery, inFragment := withhold(query), err == nil && withhold(fragment)
+	if !inQuery && !inFragment && u.User == nil {
 		return u.String()
 	}
 	safe := *u
-	safe.RawQuery = query.Encode()
+	safe.User = nil
+	if inQuery {
+		safe.RawQuery = query.Encode()
+	}
+	if inFragment {
+		safe.Fragment, safe.RawFragment = fragment.Encode(), ""
+	}
 	return safe.String()
 }
 
-func withheldJSON(body []byte) []byte {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil {
-		return body
+func withheldJSON(body []byte) string {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var value any
+	if dec.Decode(&value) != nil || dec.More() {
+		return opaque(body)
 	}
-	found := false
-	for _, name := range never {
-		if _, has := object[name]; has {
-			object[name], found = json.RawMessage(`"`+Withheld+`"`), true
+	if !withholdIn(value) {
+		return string(body)
+	}
+	safe, err := json.Marshal(value)
+	if err != nil {
+		return Withheld
+	}
+	return string(safe)
+}
+
+func withholdIn(value any) (found bool) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, one := range v {
+			if Unrecorded(name) {
+				v[name], found = Withheld, true
+			} else {
+				found = withholdIn(one) || found
+			}
+		}
+	case []any:
+		for _, one := range v {
+			found = withholdIn(one) || found
 		}
 	}
-	if !found {
-		return body
-	}
-	safe, err := json.Marshal(object)
-	if err != nil {
-		return []byte(Withheld)
-	}
-	return safe
+	return found
 }
 
 func withheldHeader(h http.Header) http.Header {
@@ -177,6 +209,18 @@ func withheldHeader(h http.Header) http.Header {
 	for _, name := range []string{"Cookie", "Set-Cookie"} {
 		if safe.Get(name) != "" {
 			safe.Set(name, Withheld)
+		}
+	}
+	for _, name := range []string{"Location", "Referer"} {
+		address := safe.Get(name)
+		if address == "" {
+			continue
+		}
+		u, err := url.Parse(address)
+		if err != nil {
+			safe.Set(name, Withheld)
+		} else if as := withheldQuery(u); as != u.String() {
+			safe.Set(name, as)
 		}
 	}
 	return safe

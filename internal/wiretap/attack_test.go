@@ -79,6 +79,19 @@ func TestNobodyIsAPartyBecauseTheySaySo(t *testing.T) {
 	}
 }
 
+// What was a run's own is nobody else's when that run is over.
+func TestWhatIsOverIsNotHandedOn(t *testing.T) {
+	m, now := &matcher{}, time.Now()
+	m.watch("over", "its-trace", nil, now)
+	if got := m.offer(Exchange{ID: "1", Trace: "its-trace", URL: "http://as/?code=C"}, now); len(got) != 1 {
+		t.Fatal("it is not the run's")
+	}
+	m.drop("over")
+	if _, before := m.watch("next", newID(16), []string{Link("C")}, now); len(before) != 0 {
+		t.Error("it is handed on")
+	}
+}
+
 // The same request once more is another message.
 func TestAMessageThatIsSentAgainIsThereTwice(t *testing.T) {
 	r := &Recording{}

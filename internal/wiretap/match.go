@@ -37,6 +37,7 @@ type held struct {
 	teaches []string
 	at      time.Time
 	given   []string // the runs that have it
+	owned   bool     // it named the trace of a run: it is no other's, also when that one is over
 	bytes   int
 }
 
@@ -131,9 +132,13 @@ func (h *held) give(run string, w *watched) found {
 // that is a run's, or by a value. What names one run is no other's, also where both
 // use the same token.
 func (m *matcher) whose(h *held) (all []string) {
+	if h.owned {
+		return h.given
+	}
 	for id, w := range m.runs {
 		switch {
 		case w.trace != "" && w.trace == h.e.Trace:
+			h.owned = true
 			return []string{id}
 		case slices.ContainsFunc(h.known, func(l string) bool { return w.links[l] }):
 			all = append(all, id)

@@ -69,11 +69,15 @@ func (c *Classroom) runDeviceCode(ctx context.Context, run *Run) error {
 	})
 	for _, caption := range []string{"It asks whether you have decided", "It asks again, at once"} {
 		run.Say(caption)
-		_, err = grant.Poll(ctx, device)
+		tokens, err := grant.Poll(ctx, device)
+		if err == nil { // the person was faster
+			return c.deviceHas(ctx, run, device, tokens)
+		}
 		before := device.Interval
 		next, again := device.After(err)
 		if !again {
-			return err
+			run.Invite(Invitation{})
+			return c.deviceOver(run, err)
 		}
 		device = next
 		if device.Interval > before {
@@ -99,9 +103,8 @@ func (c *Classroom) continueDeviceCode(ctx context.Context, run *Run) error {
 		run.Unfinished = wait
 		return nil
 	}
-	grant := c.device()
 	run.Say("It asks, now at its interval")
-	tokens, err := grant.Poll(ctx, waiting.device)
+	tokens, err := c.device().Poll(ctx, waiting.device)
 	if err != nil {
 		device, again := waiting.device.After(err)
 		if !again {
@@ -112,13 +115,19 @@ func (c *Classroom) continueDeviceCode(ctx context.Context, run *Run) error {
 		run.Unfinished = device.Interval
 		return nil
 	}
+	return c.deviceHas(ctx, run, waiting.device, tokens)
+}
+
+// deviceHas is what the television does with its tokens, and what it cannot do with
+// the code that it had them for.
+func (c *Classroom) deviceHas(ctx context.Context, run *Run, device flow.Device, tokens flow.Tokens) error {
 	run.Invite(Invitation{})
 	run.Decode("The access token", tokens.AccessToken)
 	if err := run.ask(ctx, "The television reads your profile", "/api/v1/me", tokens.AccessToken); err != nil {
 		return err
 	}
 	run.Say("Somebody has seen the device_code, and uses it again")
-	_, err = grant.Poll(ctx, waiting.device)
+	_, err := c.device().Poll(ctx, device)
 	if err := run.tell(err, Refusal{
 		Tried: "the same device_code a second time.",
 		Rule:  "RFC 8628 §3.5",

@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,4 +64,76 @@ func TestSteppingInABrowser(t *testing.T) {
 	a.click("another run beside it", "button[value=branch]", 200)
 	a.click("two runs side by side", `a[href*="/compare/"]`, 200)
 	found.report(t)
+}
+
+// Each lesson is gone through in a real browser, with a pause before each message:
+// the person presses Next, signs in and decides where Acme asks, and comes to the
+// end.
+func TestEveryLessonIsSteppedThroughInABrowser(t *testing.T) {
+	b := realBrowser(t)
+	w := New(t, Options{})
+	for _, slug := range lessonSlugs(t, w) {
+		t.Run(slug, func(t *testing.T) {
+			tab := b.Tab(t)
+			defer tab.Close()
+			has := func(element string) bool {
+				return chrome.Evaluate[bool](tab, `document.querySelector(`+strconv.Quote(element)+`) !== null`)
+			}
+			if slug == "step-up" { // the login is to be an old one
+				tab.Open(w.Auth + "/login")
+				tab.Type("#username", "alice")
+				tab.Type("#password", "wanderlust")
+				tab.Click("#sign-in")
+				w.Clock.Advance(6 * time.Minute)
+			}
+			tab.Open(w.Dreams + "/learn/" + slug)
+			if slug == "password" {
+				tab.Type("#username", "alice")
+				tab.Type("#password", "wanderlust")
+			}
+			tab.Click("button[value=step]")
+			pauses, typed := 0, false
+			for begin := time.Now(); ; {
+				address, text := tab.Address(), tab.Text()
+				code := regexp.MustCompile(`The television shows ([A-Z]{4}-[A-Z]{4})`).FindStringSubmatch(text)
+				switch {
+				case has("#sign-in"):
+					tab.Type("#username", "alice")
+					tab.Type("#password", "wanderlust")
+					tab.Click("#sign-in")
+				case has("#allow"):
+					chrome.Evaluate[bool](tab, `document.querySelectorAll("input[name=scope]").forEach(box => box.checked = true), true`)
+					tab.Click("#allow")
+				case strings.HasPrefix(address, w.Dreams+"/widget"):
+					time.Sleep(50 * time.Millisecond) // its script goes on by itself
+				case code != nil && !typed:
+					phone := w.SignedIn(t, "alice")
+					phone.Form(w.TypeCode(phone, code[1]), "decision").With(url.Values{"scope": {"profile", "packages:read"}, "decision": {"allow"}, "duration": nil}).Submit()
+					w.Clock.Advance(11 * time.Second)
+					typed = true
+				case has("#next"):
+					tab.Click("#next")
+					pauses++
+				case strings.Contains(text, "It is over."):
+					if want := 3; pauses < want {
+						t.Errorf("it paused %d times", pauses)
+					}
+					if strings.Contains(text, "ended before") || strings.Contains(text, "Something is missing") {
+						t.Errorf("the page says %.900s", text)
+					}
+					tab.Open(w.Dreams + "/learn/" + slug)
+					if result := tab.Text(); !strings.Contains(result, "✓ Refused") || strings.Contains(result, "ended early") {
+						t.Errorf("the result is %.1500s", result)
+					}
+					return
+				default:
+					time.Sleep(50 * time.Millisecond)
+					tab.Open(address)
+				}
+				if time.Since(begin) > time.Minute {
+					t.Fatalf("after %d pauses the browser is at %s: %.1500s", pauses, tab.Address(), tab.Text())
+				}
+			}
+		})
+	}
 }

@@ -215,6 +215,7 @@ func sameOrigin(was, is string) error {
 var ours = []string{
 	"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade",
 	"Proxy-Connection", "Traceparent", "Tracestate",
+	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", // a proxy's word, and Dreams may be where one is trusted
 }
 
 // parseHeaders reads a header from each line.

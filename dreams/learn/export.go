@@ -132,6 +132,9 @@ func (c *Classroom) importRun(e echo.Context, v Visit) error {
 	if err == nil {
 		f, err = wire.ReadFile(bytes.NewReader(upload))
 	}
+	if err == nil && f.Record.Size() > wiretap.MaxBytes {
+		err = errors.New("it holds more than a run of ours can")
+	}
 	if err != nil {
 		return c.listRuns(e, v, http.StatusUnprocessableEntity, "This file cannot be shown: "+err.Error()+".")
 	}
@@ -175,6 +178,14 @@ func readRun(r *http.Request) ([]byte, error) {
 			return io.ReadAll(io.LimitReader(part, wire.MaxFile+1))
 		}
 	}
+}
+
+// broughtBytes is how much memory an imported run takes.
+func (r *Run) broughtBytes() int {
+	if r.imported == nil {
+		return 0
+	}
+	return r.Recording.Size()
 }
 
 // brought tells when an imported run was recorded.

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -10,15 +11,20 @@ import (
 // Result is what came of a run.
 type Result struct {
 	At        time.Time
-	Run       string // its ID; empty: nothing was recorded
-	Exchanges []wiretap.Exchange
-	Dropped   int
+	Run       string             // its ID; empty: nothing was recorded
+	recording *wiretap.Recording // has its messages, as long as there is room for them
 	Tokens    []Token
 	Answers   []Shown
 	Refusals  []Refusal
 	Notes     []string
 	Invite    Invitation
 	Trouble   string // why the run ended early; empty: it did not
+}
+
+// exchanges are the messages until the result was there.
+func (r Result) exchanges() (all []wiretap.Exchange, dropped int) {
+	all, dropped = r.recording.Exchanges()
+	return slices.DeleteFunc(all, func(e wiretap.Exchange) bool { return e.Start.After(r.At) }), dropped
 }
 
 // Invitation is something that the person has to do elsewhere, in another tab.
@@ -100,7 +106,7 @@ func (d *desks) clearOldest() {
 // keep puts a run's result on the browser's desk.
 func (d *desks) keep(r *Run, now time.Time) {
 	r.result.At, r.result.Run = now, r.ID
-	r.result.Exchanges, r.result.Dropped = r.Recording.Exchanges()
+	r.result.recording = r.Recording
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	mine := d.of(r.Browser, now)

@@ -27,6 +27,7 @@ const (
 	maxRuns        = wiretap.MaxRuns
 	maxRunsOfOne   = 20 // of one browser
 	longestRun     = 20 * time.Minute
+	mostBrought    = 8 << 20         // bytes of all runs together that were brought from elsewhere
 	longestSilence = 5 * time.Second // how long an answer to a press waits for what comes of it
 )
 
@@ -162,6 +163,20 @@ func (r *runs) keep(run *Run) {
 	}
 	if len(r.all) >= maxRuns {
 		drop(0)
+	}
+	for brought := run.broughtBytes(); ; { // those that were recorded here have their bound in the room
+		at, largest := -1, 0
+		total := brought
+		for i, one := range r.all {
+			bytes := one.broughtBytes()
+			if total += bytes; bytes > largest {
+				at, largest = i, bytes
+			}
+		}
+		if total <= mostBrought || at < 0 {
+			break
+		}
+		drop(at)
 	}
 	r.all = append(r.all, run)
 	r.mu.Unlock()

@@ -53,12 +53,14 @@ func (c *Classroom) view(l Lesson) page.LessonView {
 
 // shown is a result as the page has it.
 func (c *Classroom) shown(r Result) page.ResultView {
-	v := page.ResultView{At: clock(r.At), Recorded: bool(c.Env.Wiretap), Dropped: r.Dropped, Notes: r.Notes, Invite: page.InvitationView(r.Invite), Trouble: r.Trouble}
+	v := page.ResultView{At: clock(r.At), Recorded: bool(c.Env.Wiretap), Notes: r.Notes, Invite: page.InvitationView(r.Invite), Trouble: r.Trouble}
 	if r.Run != "" {
 		v.Run = "/runs/" + r.Run + look{row: 1}.query()
 	}
-	for i, e := range r.Exchanges {
-		if i > 0 && e.Caption == "" && wantedNonce(r.Exchanges[i-1]) {
+	exchanges, dropped := r.exchanges()
+	v.Dropped = dropped
+	for i, e := range exchanges {
+		if i > 0 && e.Caption == "" && wantedNonce(exchanges[i-1]) {
 			e.Caption = "Once more, with the server’s nonce in the proof\nNobody can have made this proof beforehand: the nonce is new."
 		}
 		v.Messages = append(v.Messages, message(e))

@@ -276,6 +276,9 @@ func refreshable(run *Run) (token, why string) {
 	if run == nil {
 		return "", "It was pasted: its refresh token is where it came from."
 	}
+	if run.imported != nil { // anybody can write a file, and Dreams would lend it its secret
+		return "", "Its run was brought from elsewhere: here it is to be looked at."
+	}
 	if !over(run) {
 		return "", "Its run is not over: the run may want its refresh token itself."
 	}

@@ -115,7 +115,7 @@ func GoProgram(e wiretap.Exchange, reveal bool) string {
 
 // Caveats are what there is to know before a request is sent once more.
 func Caveats(e wiretap.Exchange, reveal bool) (all []string) {
-	params := RequestParams(e)
+	params := requestParams(e)
 	if !reveal && slices.ContainsFunc(params, Param.Secret) {
 		all = append(all, "Its secrets are masked: it runs, and is refused. Show the secrets, and it is the request as it was.")
 	}

@@ -102,7 +102,7 @@ var basic = regexp.MustCompile(`Basic [A-Za-z0-9+/=]+`)
 func secretWords(record wiretap.Record) *strings.Replacer {
 	words, count := map[string]string{}, map[string]int{}
 	for _, e := range record.Exchanges {
-		for _, p := range append(RequestParams(e), ResponseParams(e)...) {
+		for _, p := range append(requestParams(e), responseParams(e)...) {
 			secret := p.Secret() && p.Name != spent || slices.Contains(working, p.Name)
 			if !secret || len(p.Value) < short || p.Value == wiretap.Withheld || jwt.MatchString(p.Value) || words[p.Value] != "" {
 				continue

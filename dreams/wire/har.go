@@ -112,7 +112,7 @@ func entryOf(e wiretap.Exchange) harEntry {
 			RedirectURL: e.Response.Header.Get("Location"), HeadersSize: unknown, BodySize: len(e.Response.Body),
 		},
 	}
-	for _, p := range RequestParams(e) {
+	for _, p := range requestParams(e) {
 		if p.In == InQuery {
 			entry.Request.QueryString = append(entry.Request.QueryString, harPair{p.Name, p.Value})
 		}

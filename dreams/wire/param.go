@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"example.com/acme-dreams/internal/wiretap"
@@ -42,15 +43,30 @@ func (p Param) Shown(reveal bool) string {
 	return p.Value
 }
 
+// mostParams is how many values of a message are shown one by one: whoever sends more
+// has it in mind to fill the page. The message itself is there as a whole.
+const mostParams = 200
+
+func few(all []Param) []Param {
+	if len(all) <= mostParams {
+		return all
+	}
+	return append(all[:mostParams:mostParams], Param{Name: "…", Value: "and " + strconv.Itoa(len(all)-mostParams) + " more", In: InBody})
+}
+
 // RequestParams are what a request carries.
-func RequestParams(e wiretap.Exchange) []Param {
+func RequestParams(e wiretap.Exchange) []Param { return few(requestParams(e)) }
+
+func requestParams(e wiretap.Exchange) []Param {
 	all := inHeader(e.Request.Header, "DPoP")
 	all = append(all, inAddress(e.URL)...)
 	return append(all, inBody(e.Request)...)
 }
 
 // ResponseParams are what an answer carries.
-func ResponseParams(e wiretap.Exchange) []Param {
+func ResponseParams(e wiretap.Exchange) []Param { return few(responseParams(e)) }
+
+func responseParams(e wiretap.Exchange) []Param {
 	all := inHeader(e.Response.Header, "WWW-Authenticate", "DPoP-Nonce")
 	if to := e.Response.Header.Get("Location"); to != "" {
 		all = append(all, inAddress(to)...)

@@ -21,6 +21,9 @@ var followed = []string{
 	"user_code", "device_code", "client_secret", "client_assertion", "assertion", "subject_token", "DPoP", "DPoP-Nonce", "registration_access_token", "logout_token",
 }
 
+// mostValues is how many can be followed: no flow of ours has a quarter of that.
+const mostValues = 200
+
 // Values are what can be followed in a run.
 func Values(rows []Row) []Value {
 	byRaw := map[string]*Value{}
@@ -32,6 +35,9 @@ func Values(rows []Row) []Value {
 				continue
 			}
 			v := byRaw[p.Value]
+			if v == nil && len(order) >= mostValues {
+				continue
+			}
 			if v == nil {
 				v = &Value{Name: p.Name, Raw: p.Value}
 				if count[p.Name]++; count[p.Name] > 1 {
@@ -43,13 +49,15 @@ func Values(rows []Row) []Value {
 		}
 	}
 	slices.SortStableFunc(order, func(a, b *Value) int { return rank(a.Name) - rank(b.Name) })
-	all := make([]Value, len(order))
-	for i, v := range order {
-		for _, r := range rows {
-			if r.Carries(v.Raw) {
+	for _, r := range rows {
+		for _, p := range r.Params {
+			if v := byRaw[p.Value]; v != nil && (len(v.Rows) == 0 || v.Rows[len(v.Rows)-1] != r.N) {
 				v.Rows = append(v.Rows, r.N)
 			}
 		}
+	}
+	all := make([]Value, len(order))
+	for i, v := range order {
 		all[i] = *v
 	}
 	return all

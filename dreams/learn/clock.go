@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/acme-dreams/dreams/page"
+	"example.com/acme-dreams/internal/environment"
 	"example.com/acme-dreams/internal/wiretap"
 	"example.com/acme-dreams/views"
 )
@@ -35,6 +36,12 @@ func jump(value string) (time.Duration, bool) {
 // it. On a network anybody could end everybody's tokens.
 func (c *Classroom) mayMove() bool { return c.Room != nil && c.Env.DreamsURL.Loopback() }
 
+// byItsName tells whether a request names this computer as itself. A site that has its
+// own name lead here (DNS rebinding) sends what looks like its own origin.
+func byItsName(r *http.Request) bool {
+	return environment.BaseURL("http://" + r.Host).Loopback()
+}
+
 func (c *Classroom) showClock(e echo.Context, v Visit) error {
 	return render(e, page.Clock(v.Frame("The room’s clock"), c.clockView(nil)))
 }
@@ -43,7 +50,7 @@ func (c *Classroom) showClock(e echo.Context, v Visit) error {
 func (c *Classroom) moveClock(e echo.Context, v Visit) error {
 	ctx := e.Request().Context()
 	wiretap.Skip(ctx)
-	if !c.mayMove() {
+	if !c.mayMove() || !byItsName(e.Request()) {
 		return renderAs(e, http.StatusForbidden, page.Clock(v.Frame("The room’s clock"), c.clockView(nil)))
 	}
 	var err error

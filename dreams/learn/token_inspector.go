@@ -174,6 +174,9 @@ func (c *Classroom) inspectToken(e echo.Context, v Visit) error {
 		return err
 	}
 	frame := func() views.Frame { return v.Frame("What is in a token") }
+	if form.Get("action") == pressClock && !byItsName(e.Request()) {
+		return echo.ErrForbidden
+	}
 	if form.Get("action") == pressCompare && c.Room != nil {
 		threeWays, err := c.threeWays(ctx, v, browser)
 		view := c.bench(ctx)

@@ -73,3 +73,25 @@ func TestWithoutTheWiretapRequestsNameNothing(t *testing.T) {
 		}
 	}
 }
+
+// A site whose name leads to this computer for a moment sends requests of its own
+// origin, as a browser sees it. They do not move the clock.
+func TestASiteThatLeadsItsNameHereMovesNoClock(t *testing.T) {
+	w := New(t, Options{})
+	for path, form := range map[string]string{"/clock": "by=1h", "/inspector": "action=clock&token=abc"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Dreams+path, strings.NewReader(form))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "rebound.example:9002"
+		req.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {"http://rebound.example:9002"}, "Sec-Fetch-Site": {"same-origin"}}
+		resp, err := w.Client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden || w.room.Ahead() != 0 {
+			t.Errorf("%s: %d, the clock is %s ahead", path, resp.StatusCode, w.room.Ahead())
+		}
+	}
+}

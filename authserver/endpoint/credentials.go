@@ -290,6 +290,6 @@ func (e *Endpoints) tooManyLetters(c echo.Context, user oauth.User, wait time.Du
 	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(t.seconds()))
 	return e.showProfile(c, http.StatusTooManyRequests, user, page.ProfileView{
 		Name: user.Name, Email: user.Email,
-		Errors: []views.FieldError{{Field: "email", Text: fmt.Sprintf("Many letters were written. Try again in %s.", t.words())}},
+		Errors: []views.FieldError{{Field: "email", Text: fmt.Sprintf("Too many letters were written. Try again in %s.", t.words())}},
 	})
 }

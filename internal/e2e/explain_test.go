@@ -67,6 +67,7 @@ func (x *explained) members(within string, value any, in explain.Place) {
 
 // Every transcript's messages, and everything in them, is explained.
 func TestEverythingInTheTranscriptsIsExplained(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/transcripts/*.http")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no transcripts", err)
@@ -231,6 +232,7 @@ func (x *explained) decoded(text string) {
 
 // What the programs can read and send is more than the transcripts show.
 func TestEverythingThatTheProgramsKnowIsExplained(t *testing.T) {
+	t.Parallel()
 	x := &explained{t: t, where: "the programs", reported: map[string]bool{}}
 	const discovery, register = "/.well-known/openid-configuration", "/register"
 	document := func(endpoint string) explain.Place {
@@ -330,6 +332,7 @@ func jsonNames(of reflect.Type) (names []string) {
 // Every address of the protocol has a sentence for what is sent to it and for
 // what it answers.
 func TestEveryMessageOfTheProtocolIsExplained(t *testing.T) {
+	t.Parallel()
 	x := &explained{t: t, where: "the route tables", reported: map[string]bool{}}
 	both := func(party, method, path string, statuses ...int) {
 		x.message(explain.MessageKind{Party: party, Method: strings.ToUpper(method), Endpoint: path, Direction: explain.Request})
@@ -403,6 +406,7 @@ func TestEveryMessageOfTheProtocolIsExplained(t *testing.T) {
 // Whatever the wire view shows of the lessons, it can explain: messages, headers,
 // parameters, members of documents, and what stands in tokens.
 func TestEverythingThatIsRecordedIsExplained(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")

@@ -42,6 +42,7 @@ func backAtTheLab(t *testing.T, w *World, b *Browser, slug string, page Page) st
 // Each lesson of the lab runs for real, and what somebody tries in vain is refused
 // for real.
 func TestTheLabRunsAndItsRefusalsAreReal(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		slug     string
 		says     []string
@@ -99,6 +100,7 @@ func TestTheLabRunsAndItsRefusalsAreReal(t *testing.T) {
 
 // Who ticks nothing shares nothing, and sees a lesson all the same.
 func TestTheLabWithNextToNothingShared(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
 	for _, slug := range labSlugs {
 		b := NewBrowser(t)
@@ -119,6 +121,7 @@ func TestTheLabWithNextToNothingShared(t *testing.T) {
 
 // RFC 9470: an old login is sent back with max_age=300, and comes back.
 func TestTheLabStepsUp(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -133,6 +136,7 @@ func TestTheLabStepsUp(t *testing.T) {
 
 // Writing back what was read changes nothing, whoever it is.
 func TestTheLabWritesBackWhatItHasRead(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	for _, person := range []string{"bob", "carol", "root"} {
 		b := NewBrowser(t)
@@ -167,6 +171,7 @@ func (w *World) preferencesOf(t *testing.T, person string) string {
 // Who has signed in a moment ago may write, and is refused five minutes later, with
 // the same token.
 func TestTheLabWaitsUntilTheLoginIsOld(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -184,6 +189,7 @@ func TestTheLabWaitsUntilTheLoginIsOld(t *testing.T) {
 
 // What was granted by these lessons is not what the person connected.
 func TestTheLabConnectsNobody(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -194,6 +200,7 @@ func TestTheLabConnectsNobody(t *testing.T) {
 // The lab registers once and remembers it, and anew where the server has
 // forgotten it.
 func TestTheLabRegistersAnewWhereItIsForgotten(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -224,6 +231,7 @@ func TestTheLabRegistersAnewWhereItIsForgotten(t *testing.T) {
 
 // RFC 7591 §3: a registration that is not open to everybody.
 func TestTheLabBringsTheRegistrationToken(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Env: map[string]string{"REGISTRATION_TOKEN": "let-me-in"}})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")

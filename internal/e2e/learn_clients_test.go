@@ -12,6 +12,7 @@ import (
 // RFC 8628: the lesson asks twice at once and is told slow_down; afterwards its
 // code is good for nothing.
 func TestLessonDeviceCode(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	page := html.UnescapeString(b.Form(b.Get(w.Dreams+"/learn/device-code"), "run").Submit().Body)
@@ -35,6 +36,7 @@ func TestLessonDeviceCode(t *testing.T) {
 }
 
 func TestLessonDeviceCodeThatIsDenied(t *testing.T) { // RFC 8628 §3.5
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	page := b.Form(b.Get(w.Dreams+"/learn/device-code"), "run").Submit().Body
@@ -49,6 +51,7 @@ func TestLessonDeviceCodeThatIsDenied(t *testing.T) { // RFC 8628 §3.5
 
 // The widget's script brings the token; here the test does.
 func TestLessonImplicit(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := w.SignedIn(t, "alice")
 	b.Stay = w.Dreams + "/widget/callback"
@@ -83,6 +86,7 @@ func TestLessonImplicit(t *testing.T) {
 
 // RFC 6749 §4.3: dreams-web may not use the grant, and no password is recorded.
 func TestLessonPassword(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	run := func(password string) string {

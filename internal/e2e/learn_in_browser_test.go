@@ -11,6 +11,7 @@ import (
 // Every lesson is run by a real browser, and its page looked at before and
 // after, with everything unfolded.
 func TestEveryLessonInABrowser(t *testing.T) {
+	t.Parallel()
 	b := realBrowser(t)
 	w := New(t, Options{})
 	var found findings
@@ -42,6 +43,7 @@ var labSlugs = []string{"par", "jar", "rar", "dpop", "resource-indicators", "iss
 
 // And so is every lesson of the lab, with a login that is old enough for step-up.
 func TestEveryLessonOfTheLabInABrowser(t *testing.T) {
+	t.Parallel()
 	b := realBrowser(t)
 	w := New(t, Options{})
 	var found findings
@@ -76,6 +78,7 @@ func TestEveryLessonOfTheLabInABrowser(t *testing.T) {
 
 // The same without script: forms and redirects are all that a lesson needs.
 func TestALessonNeedsNoScript(t *testing.T) {
+	t.Parallel()
 	b := realBrowser(t)
 	w := New(t, Options{})
 	tab := b.Tab(t)

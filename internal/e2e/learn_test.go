@@ -63,6 +63,7 @@ func section(page string) string {
 // Each lesson runs for real, and the one thing that its grant cannot do is
 // refused for real.
 func TestLessonsRunAndTheirRefusalsAreReal(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		slug     string
 		refusal  string
@@ -101,6 +102,7 @@ func TestLessonsRunAndTheirRefusalsAreReal(t *testing.T) {
 // A lesson burns an authorization of its own: what the person has connected
 // stays.
 func TestLessonsLeaveTheConnectionAlone(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -117,6 +119,7 @@ func TestLessonsLeaveTheConnectionAlone(t *testing.T) {
 // Who shares little sees a lesson that says so, and its refusal all the same.
 // Carol, for whom the batch system signs in vain, has agreed by now herself.
 func TestLessonsWithNextToNothingShared(t *testing.T) {
+	t.Parallel()
 	for slug, word := range map[string]string{"token-exchange": "little to leave out", "jwt-bearer": "Carol has agreed in the meantime", "refresh-token": "did not tick offline_access"} {
 		w := New(t, Options{})
 		b := NewBrowser(t)
@@ -135,6 +138,7 @@ func TestLessonsWithNextToNothingShared(t *testing.T) {
 // The nightly job, with the three real programs: who took the permission back
 // is refused, and the other gets offers.
 func TestTheNightWithOneWhoTookThePermissionBack(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	people := map[string]*Browser{"alice": NewBrowser(t), "bob": NewBrowser(t)}
 	for name, b := range people {
@@ -156,6 +160,7 @@ func TestTheNightWithOneWhoTookThePermissionBack(t *testing.T) {
 
 // Who says no to a lesson's request has connected nothing and is told so.
 func TestALessonThatIsDeniedConnectsNobody(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "carol")
@@ -167,6 +172,7 @@ func TestALessonThatIsDeniedConnectsNobody(t *testing.T) {
 
 // A lesson signs nobody in at Dreams.
 func TestALessonSignsNobodyIn(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -175,6 +181,7 @@ func TestALessonSignsNobodyIn(t *testing.T) {
 }
 
 func TestWiretapOffRecordsNothing(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")

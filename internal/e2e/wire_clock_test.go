@@ -28,6 +28,7 @@ func (w *World) moveClock(t testing.TB, b *Browser, by string) Page {
 // Everybody in the room sees that the clock is not the world's, on all three
 // programs, and once it is right nobody does.
 func TestAMovedClockIsShownOnEveryPage(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b, other := NewBrowser(t), NewBrowser(t)
 	pages := []string{w.Dreams + "/", w.Dreams + "/learn/pkce", w.Dreams + "/nowhere", w.Auth + "/login", w.Auth + "/docs/errors/invalid_grant", w.Acme + "/", w.Acme + "/nowhere", w.Dreams + "/tv", w.Dreams + "/spa"}
@@ -63,6 +64,7 @@ func TestAMovedClockIsShownOnEveryPage(t *testing.T) {
 // RFC 6749 §4.1.2: a code "MUST expire shortly after it is issued". One press, and it
 // has: nobody had to wait.
 func TestACodeExpiresWhenTheRoomsClockIsMoved(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	code := func() url.Values {
@@ -80,6 +82,7 @@ func TestACodeExpiresWhenTheRoomsClockIsMoved(t *testing.T) {
 
 // RFC 7519 §4.1.4, at Acme, whose clock goes with the room's.
 func TestAnAccessTokenExpiresWhenTheRoomsClockIsMoved(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	token := w.Tokens(t, "alice", "profile").String("access_token")
@@ -106,6 +109,7 @@ func TestAnAccessTokenExpiresWhenTheRoomsClockIsMoved(t *testing.T) {
 // A consent for 30 days ends, and the browser that moved the clock still has its
 // session at Dreams.
 func TestAConsentEndsWhenTheRoomsClockIsMoved(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -130,6 +134,7 @@ func TestAConsentEndsWhenTheRoomsClockIsMoved(t *testing.T) {
 // OIDC Core §10.1.1: keys are replaced by schedule. Once the clock is right again the
 // server signs with what it has, and Acme takes it.
 func TestKeysAreReplacedWhenTheRoomsClockIsMoved(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	_, before := w.machineToken(t)
@@ -155,6 +160,7 @@ func TestKeysAreReplacedWhenTheRoomsClockIsMoved(t *testing.T) {
 
 // A program that was started again has the world's time until the room tells it.
 func TestAnAuthserverThatIsStartedAgainLearnsTheRoomsTime(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Only: []string{"authserver", "dreams"}})
 	b := NewBrowser(t)
 	w.moveClock(t, b, "24h")
@@ -173,6 +179,7 @@ func TestAnAuthserverThatIsStartedAgainLearnsTheRoomsTime(t *testing.T) {
 // A room that was started again is at the world's time, and so is everybody in it
 // soon.
 func TestARoomThatIsStartedAgainPutsTheClockRight(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.moveClock(t, b, "24h")
@@ -184,6 +191,7 @@ func TestARoomThatIsStartedAgainPutsTheClockRight(t *testing.T) {
 
 // Once the clock is right again, all goes on: tokens, revocations, refreshing.
 func TestAfterTheClockWasPutRightAllGoesOn(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	before := w.Tokens(t, "alice", "openid profile offline_access")
@@ -228,6 +236,7 @@ func (w *World) startOver(t *testing.T, n int, name string) {
 
 // With WIRETAP=off there is neither a page nor an order that moves a clock.
 func TestWithoutTheWiretapNoClockIsMoved(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
 	b := NewBrowser(t)
 	if page := b.Get(w.Dreams + "/clock"); page.Status != http.StatusNotFound {
@@ -254,6 +263,7 @@ func TestWithoutTheWiretapNoClockIsMoved(t *testing.T) {
 
 // Where others reach Dreams, nobody moves the clock for everybody.
 func TestNobodyMovesTheClockOfANetwork(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Only: []string{"authserver", "acme"}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

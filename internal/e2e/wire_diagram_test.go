@@ -57,6 +57,7 @@ func lines(page string) (all []string) {
 // The list is whole without script: one row for each message, each list of checks
 // and each moment, in the order of time, and each says who speaks to whom.
 func TestTheWireViewIsAListOfEveryMessage(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -92,6 +93,7 @@ func TestTheWireViewIsAListOfEveryMessage(t *testing.T) {
 // RFC 7636 §1: that the verifier never passes through the browser is seen: its rows
 // light up, and none is of the front channel. The record says the same.
 func TestTheVerifierIsFollowedAndTheBrowserNeverSeesIt(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -134,6 +136,7 @@ func TestTheVerifierIsFollowedAndTheBrowserNeverSeesIt(t *testing.T) {
 // What opens something is masked until somebody asks for it, and a password is not
 // there to be asked for.
 func TestSecretsAreMaskedUntilAskedFor(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	page := b.Form(b.Get(w.Dreams+"/learn/pkce"), "run").Submit()
@@ -167,6 +170,7 @@ func TestSecretsAreMaskedUntilAskedFor(t *testing.T) {
 
 // What one learner runs no other sees.
 func TestAnotherBrowsersRunIsNotThere(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -185,6 +189,7 @@ func TestAnotherBrowsersRunIsNotThere(t *testing.T) {
 
 // With WIRETAP=off there is nothing to look at.
 func TestWiretapOffHasNoRuns(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -275,6 +280,7 @@ func steal(t *testing.T, w *World, record wiretap.Record) {
 // Who was cut off goes on where they were (Last-Event-ID), and who has it all gets
 // nothing. Whoever is none of us has a lane of their own.
 func TestRowsComeOverAStream(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -312,6 +318,7 @@ func TestRowsComeOverAStream(t *testing.T) {
 
 // A program that stops does not wait for who looks on.
 func TestStreamsEndWithTheProgram(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -329,6 +336,7 @@ func TestStreamsEndWithTheProgram(t *testing.T) {
 
 // What another program could not tell is a row that says so.
 func TestAGapIsARow(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -341,6 +349,7 @@ func TestAGapIsARow(t *testing.T) {
 // In a browser new rows appear without a reload, rows are selected in their place,
 // and the page is as it should be in light, dark, on a phone and before a room.
 func TestTheWireViewInABrowser(t *testing.T) {
+	t.Parallel()
 	b := realBrowser(t)
 	w := New(t, Options{})
 	var found findings

@@ -44,6 +44,7 @@ func upload(t *testing.T, w *World, b *Browser, file []byte) Page {
 // another Dreams, with nobody else there and nothing recorded, it shows the same
 // rows, and its values can be followed.
 func TestARunIsTakenAwayAndShownElsewhere(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -132,6 +133,7 @@ func number(n int) string {
 
 // The Markdown is one that Mermaid reads, and the HAR has what HAR 1.2 asks for.
 func TestWhatIsTakenAwayIsInItsFormat(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -190,6 +192,7 @@ func TestWhatIsTakenAwayIsInItsFormat(t *testing.T) {
 
 // A file is from anywhere: what is wrong with it is said, and what it says is text.
 func TestFilesFromStrangersAreRefusedOrHarmless(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Only: []string{"dreams"}})
 	b := NewBrowser(t)
 	exchange := `{"id":"1","from":"B","to":"A","method":"GET","url":"http://x.test/<script>alert(1)</script>?code=\"><img src=x onerror=alert(2)>","request":{"body":""},"status":200,"response":{"header":{"Location":["javascript:alert(3)"]},"body":"<script>alert(4)</script>"},"start":"2026-01-01T00:00:00Z","duration":1}`

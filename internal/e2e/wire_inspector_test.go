@@ -86,6 +86,7 @@ func whole(r *wiretap.Recording) wiretap.Record {
 // everything in it what that is for; and which code sent, received and judged it.
 // And the message can be sent once more.
 func TestTheInspector(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	records := recordLessons(t, w)
 	t.Run("knows everything that was recorded", func(t *testing.T) { knowsEverything(t, records) })
@@ -229,6 +230,7 @@ func flatten(params []inspect.Param) (all []inspect.Param) {
 // The pages of source show what is embedded and nothing else, and a link with a line
 // leads to it.
 func TestTheSourceIsShownLineByLine(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Only: []string{"dreams"}})
 	get := func(path string) Response { return w.Do(t, "GET", w.Dreams+path, nil, "") }
 	index := get("/source")
@@ -400,6 +402,7 @@ func runsAsGo(t *testing.T, record wiretap.Record) {
 // to rows that are there, and to lines of the code that are there. Another browser
 // sees nothing of it.
 func TestEveryRowHasItsPage(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	runLab(t, w, b, "dpop")
@@ -438,6 +441,7 @@ func TestEveryRowHasItsPage(t *testing.T) {
 // The inspector in a browser: in each theme, on a phone, and for who reads it with
 // their ears.
 func TestEveryWayToLookAtARowInABrowser(t *testing.T) {
+	t.Parallel()
 	b := realBrowser(t)
 	w := New(t, Options{})
 	var found findings

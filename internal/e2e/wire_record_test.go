@@ -50,6 +50,7 @@ var names = map[wiretap.Party]string{"B": "Browser", "D": "Dreams", "A": "Accoun
 // on the wire hears, which knows nothing of the wiretap, is what the run shows. And
 // the run shows the rows that its transcript has, checks included.
 func TestEveryMessageOfEveryLessonIsRecordedOnce(t *testing.T) {
+	t.Parallel()
 	for slug, run := range recordedLessons {
 		t.Run(slug, func(t *testing.T) {
 			heard := &Recorder{}
@@ -214,6 +215,7 @@ func golden(t *testing.T, name, text string) {
 // Three people at once, each with a browser of their own: each run has its own
 // messages and nobody else's.
 func TestThreeLearnersAtOnceSeeTheirOwn(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	people := []string{"alice", "bob", "carol"}
 	browsers := map[string]*Browser{}
@@ -259,6 +261,7 @@ func TestThreeLearnersAtOnceSeeTheirOwn(t *testing.T) {
 
 // Nothing is heard, and the room's addresses are not there.
 func TestNothingIsRecordedWithTheWiretapOff(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -280,6 +283,7 @@ func TestNothingIsRecordedWithTheWiretapOff(t *testing.T) {
 
 // While others load the token endpoint, a run that is watched loses nothing.
 func TestUnderLoadNothingThatIsWatchedIsLost(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")

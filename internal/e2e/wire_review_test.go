@@ -14,6 +14,7 @@ import (
 // A user code stands on a screen for everybody to read. Who types it into a message
 // of their own run does not come to hear the tokens that it leads to.
 func TestAUserCodeFromAScreenOpensNobodysRun(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	mallory := learner(t, w, "bob")
 	s := stepThrough(t, w, mallory, "client-credentials")
@@ -55,6 +56,7 @@ func TestAUserCodeFromAScreenOpensNobodysRun(t *testing.T) {
 
 // Without the wiretap no request names what it belongs to.
 func TestWithoutTheWiretapRequestsNameNothing(t *testing.T) {
+	t.Parallel()
 	for setting, want := range map[string]bool{"on": true, "off": false} {
 		var asked, named atomic.Int64
 		w := New(t, Options{Env: map[string]string{"WIRETAP": setting}, Resource: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -77,6 +79,7 @@ func TestWithoutTheWiretapRequestsNameNothing(t *testing.T) {
 // A site whose name leads to this computer for a moment sends requests of its own
 // origin, as a browser sees it. They do not move the clock.
 func TestASiteThatLeadsItsNameHereMovesNoClock(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	for path, form := range map[string]string{"/clock": "by=1h", "/inspector": "action=clock&token=abc"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Dreams+path, strings.NewReader(form))

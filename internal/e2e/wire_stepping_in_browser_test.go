@@ -15,6 +15,7 @@ import (
 // A real browser steps through the code grant, changes a message, and loses nothing
 // of what it types while new rows come in.
 func TestSteppingInABrowser(t *testing.T) {
+	t.Parallel()
 	b := realBrowser(t)
 	w := New(t, Options{})
 	var found findings
@@ -70,6 +71,7 @@ func TestSteppingInABrowser(t *testing.T) {
 // the person presses Next, signs in and decides where Acme asks, and comes to the
 // end.
 func TestEveryLessonIsSteppedThroughInABrowser(t *testing.T) {
+	t.Parallel()
 	b := realBrowser(t)
 	w := New(t, Options{})
 	for _, slug := range lessonSlugs(t, w) {

@@ -137,6 +137,7 @@ func (s *stepping) side() string {
 
 // Each message waits until somebody lets it go: requests, answers, and the browser.
 func TestSteppingStopsBeforeEachMessage(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	tests := map[string][]string{
 		"client-credentials": {
@@ -166,6 +167,7 @@ func TestSteppingStopsBeforeEachMessage(t *testing.T) {
 
 // Every lesson goes step by step to its end, and comes to the same result.
 func TestEveryLessonCanBeSteppedThrough(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	refusals := map[string]int{
 		"pkce": 1, "authorization-code": 1, "refresh-token": 1, "client-credentials": 1, "jwt-bearer": 1, "token-exchange": 1, "implicit": 1, "password": 1, "device-code": 1,
@@ -271,6 +273,7 @@ func (s *stepping) typeCode() {
 // Whatever one learner holds, another does not wait for it: not for the server's
 // metadata, not for the lab's client, which all of them share.
 func TestAPauseHoldsNobodyElse(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	bob := learner(t, w, "bob")
 	bob.client.Timeout = 3 * time.Second
@@ -344,6 +347,7 @@ func (s *stepping) until(what string) {
 // RFC 7636 §4.6: a code_verifier that somebody changed on its way is refused by the
 // authorization server, and the record shows what was sent.
 func TestAnEditedVerifierIsRefusedByTheServer(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "pkce")
 	s.until("POST /token")
@@ -379,6 +383,7 @@ func TestAnEditedVerifierIsRefusedByTheServer(t *testing.T) {
 // A person who thinks for longer than a client has patience loses nothing: no
 // refresh token, and no step.
 func TestAPauseOutlastsTheClientsPatience(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	refreshing, calling, leaving := stepThrough(t, w, learner(t, w, "alice"), "refresh-token"), stepThrough(t, w, learner(t, w, "bob"), "introspection"), stepThrough(t, w, learner(t, w, "carol"), "client-credentials")
 	refreshing.until("POST /token")
@@ -397,6 +402,7 @@ func TestAPauseOutlastsTheClientsPatience(t *testing.T) {
 
 // RFC 9700 §2.1: an authorization request that somebody changed in the browser.
 func TestAnEditedRedirectURIIsRefusedByTheServer(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "pkce")
 	s.edit(s.set("redirect_uri", "https://mallory.example/callback"))
@@ -419,6 +425,7 @@ func TestAnEditedRedirectURIIsRefusedByTheServer(t *testing.T) {
 // What makes no sense is refused on the page, sends nothing, and keeps what was
 // typed.
 func TestAnEditThatMakesNoSenseIsRefused(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "client-credentials")
 	large := strings.Repeat("a", 70<<10)
@@ -466,6 +473,7 @@ func TestAnEditThatMakesNoSenseIsRefused(t *testing.T) {
 
 // What Dreams sends can be changed in every part: method, path, headers, body.
 func TestAMessageCanBeChangedInEveryPart(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "client-credentials")
 	s.edit(url.Values{"action": {"edit"}, "headers": {"Accept: application/json\r\nContent-Type: application/x-www-form-urlencoded"}})
@@ -478,6 +486,7 @@ func TestAMessageCanBeChangedInEveryPart(t *testing.T) {
 
 // Who presses twice, or in two tabs, sends one message.
 func TestTwoTabsThatPressAtOnceSendOneMessage(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "client-credentials")
 	form := s.b.Form(s.page, "seq").With(url.Values{"action": {"next"}})
@@ -513,6 +522,7 @@ func TestTwoTabsThatPressAtOnceSendOneMessage(t *testing.T) {
 
 // A run is its browser's alone.
 func TestARunIsItsBrowsersAlone(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "client-credentials")
 	bob := learner(t, w, "bob")
@@ -546,6 +556,7 @@ func TestARunIsItsBrowsersAlone(t *testing.T) {
 
 // Started again, the run before is gone; branched off, it stays to be compared with.
 func TestARunIsStartedAgainAndBranchedOff(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "client-credentials")
 	s.until("GET /api/v1/packages")
@@ -577,6 +588,7 @@ func TestARunIsStartedAgainAndBranchedOff(t *testing.T) {
 
 // A branch of a run whose browser was away carries the browser as far again.
 func TestABranchCarriesTheBrowserAsFar(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "pkce")
 	s.until("GET /api/v1/me")
@@ -590,6 +602,7 @@ func TestABranchCarriesTheBrowserAsFar(t *testing.T) {
 
 // To the end without a pause, from the middle of things.
 func TestARunGoesThroughToItsEnd(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	for _, slug := range []string{"pkce", "logout", "par", "client-credentials"} {
 		b := learner(t, w, "alice")
@@ -605,6 +618,7 @@ func TestARunGoesThroughToItsEnd(t *testing.T) {
 
 // Who closes the page loses nothing: a run waits, and goes on where it was.
 func TestARunOutlivesItsPage(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	s := stepThrough(t, w, learner(t, w, "alice"), "refresh-token")
 	s.until("GET /api/v1/me")
@@ -615,6 +629,7 @@ func TestARunOutlivesItsPage(t *testing.T) {
 }
 
 func TestNothingIsSteppedThroughWithoutARecording(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
 	b := learner(t, w, "alice")
 	page := b.Get(w.Dreams + "/learn/client-credentials")

@@ -11,6 +11,7 @@ import (
 // The inspector and the clock are looked at in a real browser, and the countdown
 // counts.
 func TestTheInspectorInABrowser(t *testing.T) {
+	t.Parallel()
 	b := realBrowser(t)
 	w := New(t, Options{})
 	var found findings

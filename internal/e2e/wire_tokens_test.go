@@ -49,6 +49,7 @@ func saysAll(t testing.TB, page string, all ...string) {
 
 // What is decoded is one thing; what Acme checked is another, and comes from Acme.
 func TestATokenIsTakenApartAndJudgedByAcme(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	tokens := w.Tokens(t, "alice", "openid profile offline_access")
@@ -84,6 +85,7 @@ func TestATokenIsTakenApartAndJudgedByAcme(t *testing.T) {
 
 // Without Acme, or where it does not tell, nothing is claimed.
 func TestWhatIsNotHeardIsNotClaimed(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]struct {
 		Options
 		says string
@@ -107,6 +109,7 @@ func TestWhatIsNotHeardIsNotClaimed(t *testing.T) {
 
 // Each change is sent to Acme as it is, and the check that refuses is Acme's own.
 func TestATamperedTokenIsRefusedByACheckThatIsNamed(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	token := w.Tokens(t, "alice", "openid profile").String("access_token")
@@ -161,6 +164,7 @@ func (w *World) useLast(b *Browser, page Page) Page {
 // The token of one's own run is at hand, its refresh token is spent for another, and
 // its messages stand in the run.
 func TestATokenOfARunIsRefreshed(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	page, token := w.freshToken(t, b, "profile", "preferences:read", "offline_access")
@@ -202,6 +206,7 @@ func TestATokenOfARunIsRefreshed(t *testing.T) {
 // Whoever has a bearer token is in; and what they send from a terminal stands in the
 // run that the token is of, since the token names it.
 func TestAStolenBearerTokenWorksAndStandsInTheRun(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	page, token := w.freshToken(t, b, "profile", "offline_access")
@@ -234,6 +239,7 @@ func TestAStolenBearerTokenWorksAndStandsInTheRun(t *testing.T) {
 // RFC 9449 §7.2: the same with a bound token comes to nothing. The run has the key,
 // and the inspector proves it.
 func TestAStolenBoundTokenIsRefused(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	w.SignIn(b, "alice")
@@ -256,6 +262,7 @@ func TestAStolenBoundTokenIsRefused(t *testing.T) {
 
 // OIDC Core §10.1.1: after a rotation the old kid verifies until it is retired.
 func TestAfterARotationTheOldKeyVerifies(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	token := w.Tokens(t, "alice", "openid profile").String("access_token")
@@ -274,6 +281,7 @@ func TestAfterARotationTheOldKeyVerifies(t *testing.T) {
 
 // The countdown goes by the room's clock, and one press ends the token.
 func TestTheInspectorMovesTheClock(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	token := w.Tokens(t, "alice", "openid profile").String("access_token")
@@ -285,6 +293,7 @@ func TestTheInspectorMovesTheClock(t *testing.T) {
 
 // One call in three ways, each with its messages and checks.
 func TestOneCallThreeWays(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{})
 	b := NewBrowser(t)
 	form := b.Form(b.Get(w.Dreams+"/inspector"), "action")
@@ -305,6 +314,7 @@ func TestOneCallThreeWays(t *testing.T) {
 // With WIRETAP=off nothing of a run is there, and what is pasted is taken apart and
 // no more.
 func TestTheInspectorWithoutTheWiretap(t *testing.T) {
+	t.Parallel()
 	w := New(t, Options{Env: map[string]string{"WIRETAP": "off"}})
 	b := NewBrowser(t)
 	if strings.Contains(b.Get(w.Dreams+"/").Body, `href="/inspector"`) {
@@ -323,6 +333,7 @@ func TestTheInspectorWithoutTheWiretap(t *testing.T) {
 
 // What is pasted is kept nowhere: in no log, no recording, no database, no address.
 func TestAPastedTokenIsKeptNowhere(t *testing.T) {
+	t.Parallel()
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -356,6 +367,7 @@ func TestAPastedTokenIsKeptNowhere(t *testing.T) {
 
 // The checks that stand beside a claim are checks that Acme has.
 func TestTheChecksOfTheClaimsAreAcmes(t *testing.T) {
+	t.Parallel()
 	for claim, names := range learn.JudgedBy() {
 		for _, name := range names {
 			if !slices.ContainsFunc(bearer.Rules(), func(r check.Rule) bool { return r.Name == name }) {

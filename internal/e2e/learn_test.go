@@ -136,10 +136,13 @@ func TestLessonsWithNextToNothingShared(t *testing.T) {
 }
 
 // The nightly job, with the three real programs: who took the permission back
-// is refused, and the other gets offers.
+// is refused, and the other gets offers. Dreams has not been told, or it would not
+// ask at all.
 func TestTheNightWithOneWhoTookThePermissionBack(t *testing.T) {
 	t.Parallel()
-	w := New(t, Options{})
+	w := New(t, Options{SQL: map[string][]string{"authserver": {
+		"UPDATE clients SET metadata = json_remove(metadata, '$.security_events_uri') WHERE client_id = 'dreams-web'",
+	}}})
 	people := map[string]*Browser{"alice": NewBrowser(t), "bob": NewBrowser(t)}
 	for name, b := range people {
 		w.SignIn(b, name)

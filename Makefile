@@ -16,7 +16,7 @@ doctor: ## why the programs do not come together, and what to do: ports, names, 
 test: ## all tests, in a real browser and with clients from npm; without: make test BROWSER=none NODE=none
 	@E2E_BROWSER="$$(sh tools/browser.sh '$(if $(filter command line,$(origin BROWSER)),$(BROWSER))')" && export E2E_BROWSER && \
 	E2E_NODE="$$(sh tools/node.sh '$(if $(filter command line,$(origin NODE)),$(NODE))')" && export E2E_NODE && \
-	set -x && go test -timeout=20m $(GOTESTFLAGS) ./...
+	without="$$(sh tools/without.sh)" && set -x && go test -timeout=20m -skip "$$without" $(GOTESTFLAGS) ./...
 
 check: ## before every commit: gofmt, vet, staticcheck, generated files, the quick tests
 	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }

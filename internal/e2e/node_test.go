@@ -20,14 +20,14 @@ import (
 // nodeVariable names the Node.js to use, by name or path, or "none".
 const nodeVariable = "E2E_NODE"
 
-// nodeJS finds Node.js. Where there is none the test fails: only somebody who
-// says so in words does without. make test says it, with a line about it, where
-// none is on PATH.
+// nodeJS finds Node.js. Where there is none the test fails: make test leaves it out
+// by name where somebody does without, or, with a line about it, where none is on
+// PATH (tools/without.sh).
 func nodeJS(t *testing.T) string {
 	t.Helper()
 	name := os.Getenv(nodeVariable)
 	if name == "none" {
-		t.Skip("no Node.js: " + nodeVariable + " is none")
+		t.Fatal("no Node.js: " + nodeVariable + " is none")
 	}
 	if name == "" {
 		name = "node"
